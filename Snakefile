@@ -1,0 +1,38 @@
+# motifloom: TF binding data to trained sequence models and motifs.
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/example.smk"
+include: "rules/downloads.smk"
+include: "rules/sequences.smk"
+include: "rules/deepbind.smk"
+include: "rules/multitask.smk"
+include: "rules/evaluation.smk"
+include: "rules/motifs.smk"
+include: "rules/scores.smk"
+include: "rules/report.smk"
+
+
+report: "report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/metrics.tsv",
+        f"{RESULTS}/matches.tsv",
+        f"{RESULTS}/report.html",
+        SCORES,
+
+
+localrules:
+    all,
+    collect_metrics,
+    collect_matches,

@@ -1,0 +1,199 @@
+# Config, dataset table and the functions that rules share.
+
+import ast
+import functools
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+validate(config, schema="../config/schemas/config.schema.yaml")
+
+RESULTS = f"results/{config['name']}"
+LOGS = f"logs/{config['name']}"
+BENCHMARKS = f"{LOGS}/benchmarks"
+
+
+def read_sheet(path):
+    """A tab-separated table as text, unset cells as ""; a clear error where it is none."""
+    try:
+        return pd.read_csv(
+            path,
+            sep="\t",
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+        )
+    except FileNotFoundError:
+        raise WorkflowError(f"{path}: no such file; check the config") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise WorkflowError(f"{path}: is not a tab-separated table: {error}") from None
+
+
+def read_datasets(path):
+    """The dataset table, by dataset name, validated."""
+    sheet = read_sheet(path)
+    if not len(sheet):
+        raise WorkflowError(f"{path}: lists no dataset; add a line for each TF")
+    validate(sheet, schema="../config/schemas/datasets.schema.yaml")
+    repeated = sheet.dataset[sheet.dataset.str.lower().duplicated()]
+    if len(repeated):
+        raise WorkflowError(
+            f"{path}: dataset {repeated.iloc[0]!r} stands on two lines; names must differ in"
+            " more than case"
+        )
+    return sheet.set_index("dataset", drop=False)
+
+
+def read_downloads(path):
+    """Downloadable files by path; none where the config names no table or a data_folder."""
+    if not path or config["data_folder"]:
+        return {}
+    sheet = read_sheet(path)
+    validate(sheet, schema="../config/schemas/downloads.schema.yaml")
+    return {row.path: row for row in sheet.itertuples()}
+
+
+DATASETS = read_datasets(config["datasets"])
+DOWNLOADS = read_downloads(config["downloads"])
+PRESETS = config["models"]["deepbind"]
+MULTITASK = config["models"]["multitask"] if config["multitask"]["datasets"] else []
+
+
+def check_config():
+    """What a schema cannot say: names that must exist, sections that need each other."""
+    unknown = [name for name in config["multitask"]["datasets"] if name not in DATASETS.index]
+    if unknown:
+        raise WorkflowError(
+            f"multitask: datasets: {unknown[0]!r} is not in {config['datasets']}; add the line or"
+            " take the name out of the list"
+        )
+    trained = [name for name in config["multitask"]["datasets"]]
+    tables = [name for name in trained if DATASETS.kind[name] != "peaks"]
+    if tables:
+        raise WorkflowError(
+            f"multitask: datasets: {tables[0]!r} is a sequence table; bins need peaks"
+        )
+    if (DATASETS.kind == "peaks").any() and not config["genome"]["fasta"]:
+        raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
+    splits = config["splits"]
+    by_chromosome = [splits[name]["by"] == "chromosomes" for name in ("test", "validation")]
+    if trained and not all(by_chromosome):
+        raise WorkflowError(
+            "multitask: needs splits: test and validation by chromosomes, since neighbouring"
+            " bins share their context; set both or empty multitask: datasets"
+        )
+    for name in ("test", "validation"):
+        if splits[name]["by"] == "chromosomes" and not splits[name]["chromosomes"]:
+            raise WorkflowError(f"splits: {name}: chromosomes is empty; name at least one")
+    unknown = set(config["models"]["settings"]) - {*PRESETS, *config["models"]["multitask"]}
+    if unknown:
+        raise WorkflowError(
+            f"models: settings: {sorted(unknown)[0]!r} is no preset in use; see models: deepbind"
+            " and models: multitask"
+        )
+
+
+check_config()
+
+
+wildcard_constraints:
+    dataset="|".join(map(re.escape, [*DATASETS.index, "multitask"])),
+    model="|".join(map(re.escape, [*PRESETS, *config["models"]["multitask"]])),
+
+
+def locate(path):
+    """Where a file of the config is: absolute, in the data folder, downloaded, or as given."""
+    if not path or os.path.isabs(path):
+        return path
+    if config["data_folder"]:
+        return os.path.join(config["data_folder"], path)
+    if path in DOWNLOADS:
+        return f"{RESULTS}/downloads/{path}"
+    return path
+
+
+def given(*paths):
+    """The located ones of optional paths that are set."""
+    return [locate(path) for path in paths if path]
+
+
+@functools.lru_cache(maxsize=None)
+def _imported_modules(path):
+    """Names of the motifloom modules that one source file imports, sorted."""
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "motifloom":
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("motifloom."):
+            found.add(node.module.removeprefix("motifloom."))
+    return sorted(found)
+
+
+@functools.lru_cache(maxsize=None)
+def library(script):
+    """Digest of the library modules that a script imports, directly or through others.
+
+    Rules take it as a param, so that a changed library reruns the rules that use it; reading
+    through source_path also fetches the modules where the workflow itself is loaded remotely.
+    """
+    base = "../workflow_scripts/"
+    waiting, digests = _imported_modules(workflow.source_path(base + script)), {}
+    while waiting:
+        name = waiting.pop()
+        if name in digests:
+            continue
+        path = workflow.source_path(f"{base}motifloom/{name}.py")
+        digests[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        waiting.extend(_imported_modules(path))
+    together = "".join(f"{name}={digests[name]};" for name in sorted(digests))
+    return hashlib.sha256(together.encode()).hexdigest()[:16]
+
+
+def row(wildcards):
+    """The dataset table's line of a job's dataset, as a dict."""
+    return DATASETS.loc[wildcards.dataset].to_dict()
+
+
+def is_peaks(dataset):
+    """Whether a dataset is given as peaks on the genome."""
+    return DATASETS.kind[dataset] == "peaks"
+
+
+def weights_of(model, dataset):
+    """The weights file of one model on one dataset (or "multitask")."""
+    return f"{RESULTS}/models/{model}/{dataset}/weights.safetensors"
+
+
+def motif_spec(dataset):
+    """A dataset's known motif, a JASPAR id or FILE#ID with the file located; may be ""."""
+    path, mark, name = DATASETS.motif[dataset].rpartition("#")
+    return f"{locate(path)}{mark}{name}"
+
+
+def motif_file(dataset):
+    """The MEME file in which a dataset's known motif stands; empty for JASPAR ids."""
+    return given(DATASETS.motif[dataset].rpartition("#")[0])
+
+
+def trained_models():
+    """(model, dataset) of every trained model, in a fixed order."""
+    return [(p, d) for d in DATASETS.index for p in PRESETS] + [
+        (model, "multitask") for model in MULTITASK
+    ]
+
+
+def grown(megabytes):
+    """Memory that doubles with each attempt."""
+    return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
+
+
+GPU = int(config["device"] == "cuda")
+SCORES = [
+    f"{RESULTS}/scores/{fasta}/{dataset}.tsv" for fasta in config["score"] for dataset in DATASETS.index
+]

@@ -1,0 +1,37 @@
+# One DeepBind (an ensemble, where the preset says so) per dataset and preset.
+
+
+rule train_deepbind:
+    input:
+        store=RESULTS + "/sequences/{dataset}/sequences.safetensors",
+    output:
+        weights=RESULTS + "/models/{preset}/{dataset}/weights.safetensors",
+        history=RESULTS + "/models/{preset}/{dataset}/history.tsv",
+        curve=report(
+            RESULTS + "/models/{preset}/{dataset}/history.svg",
+            caption="../report/history.rst",
+            category="Training",
+            labels={"dataset": "{dataset}", "model": "{preset}"},
+        ),
+    log:
+        LOGS + "/train_deepbind/{preset}/{dataset}.log",
+    benchmark:
+        BENCHMARKS + "/train_deepbind/{preset}/{dataset}.tsv"
+    wildcard_constraints:
+        preset="|".join(map(re.escape, PRESETS)),
+    threads: config["threads"]["deepbind"]
+    resources:
+        mem_mb=grown(2000),
+        runtime=60,
+        gpu=GPU,
+    params:
+        settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
+        seed=config["seed"],
+        negatives=config["negatives"]["train_negatives_per_positive"],
+        loss=config["models"]["score_loss"],
+        device=config["device"],
+        library=library("train_deepbind.py"),
+    conda:
+        "../envs/models.yaml"
+    script:
+        "../workflow_scripts/train_deepbind.py"

@@ -1,0 +1,81 @@
+# Metrics on the test split only, of every model and of the known motif's matrix beside them.
+
+
+rule evaluate_windows:
+    input:
+        store=RESULTS + "/sequences/{dataset}/sequences.safetensors",
+        weights=lambda wildcards: [weights_of(p, wildcards.dataset) for p in PRESETS],
+        motif=lambda wildcards: motif_file(wildcards.dataset),
+    output:
+        metrics=RESULTS + "/evaluation/{dataset}/windows.metrics.tsv",
+        curves=RESULTS + "/evaluation/{dataset}/windows.curves.tsv",
+        figure=report(
+            RESULTS + "/evaluation/{dataset}/windows.svg",
+            caption="../report/curves.rst",
+            category="Evaluation",
+            labels={"dataset": "{dataset}"},
+        ),
+    log:
+        LOGS + "/evaluate_windows/{dataset}.log",
+    benchmark:
+        BENCHMARKS + "/evaluate_windows/{dataset}.tsv"
+    resources:
+        mem_mb=grown(2000),
+        runtime=30,
+    params:
+        presets=PRESETS,
+        row=row,
+        motif=lambda wildcards: motif_spec(wildcards.dataset),
+        release=config["motifs"]["jaspar"]["release"],
+        bootstraps=config["evaluation"]["bootstraps"],
+        seed=config["seed"],
+        library=library("evaluate_windows.py"),
+    conda:
+        "../envs/models.yaml"
+    script:
+        "../workflow_scripts/evaluate_windows.py"
+
+
+rule evaluate_bins:
+    input:
+        store=rules.label_bins.output.store,
+        scores=expand(rules.predict_bins.output.scores, preset=MULTITASK),
+        weights=lambda wildcards: weights_of(PRESETS[0], wildcards.dataset),
+        motif=lambda wildcards: motif_file(wildcards.dataset),
+    output:
+        metrics=RESULTS + "/evaluation/{dataset}/bins.metrics.tsv",
+    log:
+        LOGS + "/evaluate_bins/{dataset}.log",
+    benchmark:
+        BENCHMARKS + "/evaluate_bins/{dataset}.tsv"
+    resources:
+        mem_mb=grown(2000),
+        runtime=30,
+    params:
+        models=MULTITASK,
+        row=row,
+        motif=lambda wildcards: motif_spec(wildcards.dataset),
+        release=config["motifs"]["jaspar"]["release"],
+        bootstraps=config["evaluation"]["bootstraps"],
+        seed=config["seed"],
+        library=library("evaluate_bins.py"),
+    conda:
+        "../envs/models.yaml"
+    script:
+        "../workflow_scripts/evaluate_bins.py"
+
+
+rule collect_metrics:
+    input:
+        expand(rules.evaluate_windows.output.metrics, dataset=DATASETS.index),
+        expand(rules.evaluate_bins.output.metrics, dataset=config["multitask"]["datasets"]) if MULTITASK else [],
+    output:
+        report(f"{RESULTS}/metrics.tsv", caption="../report/metrics.rst", category="Summary"),
+    log:
+        f"{LOGS}/collect_metrics.log",
+    params:
+        library=library("collect_tables.py"),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../workflow_scripts/collect_tables.py"

@@ -1,0 +1,92 @@
+# The genome in bins with one label a dataset, and the multi-task networks on them.
+
+
+rule label_bins:
+    input:
+        peaks=[locate(DATASETS.path[d]) for d in config["multitask"]["datasets"]],
+        genome=rules.encode_genome.output.genome,
+        aliases=given(config["genome"]["chromosome_aliases"]),
+        excluded=given(*config["genome"]["excluded"]),
+    output:
+        store=f"{RESULTS}/multitask/bins.safetensors",
+        qc=report(
+            f"{RESULTS}/multitask/qc.tsv",
+            caption="../report/qc.rst",
+            category="Sequences",
+            labels={"dataset": "multitask"},
+        ),
+    log:
+        f"{LOGS}/label_bins.log",
+    benchmark:
+        f"{BENCHMARKS}/label_bins.tsv"
+    resources:
+        mem_mb=grown(4000),
+        runtime=60,
+    params:
+        names=config["multitask"]["datasets"],
+        rules=config["multitask"],
+        ignored=config["genome"]["ignored_chromosomes"],
+        splits=config["splits"],
+        max_unknown=config["windows"]["max_unknown"],
+        seed=config["seed"],
+        library=library("label_bins.py"),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../workflow_scripts/label_bins.py"
+
+
+rule train_danq:
+    input:
+        store=rules.label_bins.output.store,
+    output:
+        weights=RESULTS + "/models/{preset}/multitask/weights.safetensors",
+        history=RESULTS + "/models/{preset}/multitask/history.tsv",
+        curve=report(
+            RESULTS + "/models/{preset}/multitask/history.svg",
+            caption="../report/history.rst",
+            category="Training",
+            labels={"dataset": "multitask", "model": "{preset}"},
+        ),
+    log:
+        LOGS + "/train_danq/{preset}.log",
+    benchmark:
+        BENCHMARKS + "/train_danq/{preset}.tsv"
+    wildcard_constraints:
+        preset="|".join(map(re.escape, config["models"]["multitask"])) or "(?!)",
+    threads: config["threads"]["multitask"]
+    resources:
+        mem_mb=grown(6000),
+        runtime=240,
+        gpu=GPU,
+    params:
+        settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
+        seed=config["seed"],
+        device=config["device"],
+        library=library("train_danq.py"),
+    conda:
+        "../envs/models.yaml"
+    script:
+        "../workflow_scripts/train_danq.py"
+
+
+rule predict_bins:
+    input:
+        store=rules.label_bins.output.store,
+        weights=RESULTS + "/models/{preset}/multitask/weights.safetensors",
+    output:
+        scores=RESULTS + "/models/{preset}/multitask/test_scores.safetensors",
+    log:
+        LOGS + "/predict_bins/{preset}.log",
+    benchmark:
+        BENCHMARKS + "/predict_bins/{preset}.tsv"
+    threads: config["threads"]["multitask"]
+    resources:
+        mem_mb=grown(4000),
+        runtime=60,
+    params:
+        library=library("predict_bins.py"),
+    conda:
+        "../envs/models.yaml"
+    script:
+        "../workflow_scripts/predict_bins.py"

@@ -1,0 +1,93 @@
+# Genome, windows, negatives, splits: the sequence store of each dataset.
+
+
+rule encode_genome:
+    input:
+        fasta=locate(config["genome"]["fasta"]),
+        sequences=given(config["genome"]["sequences"]),
+    output:
+        genome=f"{RESULTS}/genome/genome.safetensors",
+        sizes=f"{RESULTS}/genome/chrom.sizes",
+    log:
+        f"{LOGS}/encode_genome.log",
+    benchmark:
+        f"{BENCHMARKS}/encode_genome.tsv"
+    resources:
+        mem_mb=grown(4000),
+        runtime=60,
+    params:
+        library=library("encode_genome.py"),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../workflow_scripts/encode_genome.py"
+
+
+rule extract_windows:
+    input:
+        peaks=lambda wildcards: locate(DATASETS.path[wildcards.dataset]),
+        genome=rules.encode_genome.output.genome,
+        aliases=given(config["genome"]["chromosome_aliases"]),
+        excluded=given(*config["genome"]["excluded"]),
+    output:
+        store=RESULTS + "/sequences/{dataset}/sequences.safetensors",
+        qc=report(
+            RESULTS + "/sequences/{dataset}/qc.tsv",
+            caption="../report/qc.rst",
+            category="Sequences",
+            labels={"dataset": "{dataset}"},
+        ),
+    log:
+        LOGS + "/extract_windows/{dataset}.log",
+    benchmark:
+        BENCHMARKS + "/extract_windows/{dataset}.tsv"
+    wildcard_constraints:
+        dataset="|".join(re.escape(d) for d in DATASETS.index if is_peaks(d)) or "(?!)",
+    resources:
+        mem_mb=grown(2000),
+        runtime=30,
+    params:
+        row=row,
+        windows=config["windows"],
+        splits=config["splits"],
+        negatives=config["negatives"],
+        seed=config["seed"],
+        library=library("extract_windows.py"),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../workflow_scripts/extract_windows.py"
+
+
+rule encode_sequences:
+    input:
+        table=lambda wildcards: locate(DATASETS.path[wildcards.dataset]),
+        test=lambda wildcards: given(DATASETS.test_path[wildcards.dataset]),
+    output:
+        store=RESULTS + "/sequences/{dataset}/sequences.safetensors",
+        qc=report(
+            RESULTS + "/sequences/{dataset}/qc.tsv",
+            caption="../report/qc.rst",
+            category="Sequences",
+            labels={"dataset": "{dataset}"},
+        ),
+    log:
+        LOGS + "/encode_sequences/{dataset}.log",
+    benchmark:
+        BENCHMARKS + "/encode_sequences/{dataset}.tsv"
+    wildcard_constraints:
+        dataset="|".join(re.escape(d) for d in DATASETS.index if not is_peaks(d)) or "(?!)",
+    resources:
+        mem_mb=grown(2000),
+        runtime=30,
+    params:
+        row=row,
+        windows=config["windows"],
+        splits=config["splits"],
+        negatives=config["negatives"],
+        seed=config["seed"],
+        library=library("encode_sequences.py"),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../workflow_scripts/encode_sequences.py"

@@ -1,0 +1,254 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from motifloom.databases import (
+    annotate,
+    load_jaspar,
+    load_motif,
+    non_redundant,
+    tomtom,
+    warm_up,
+    write_database,
+)
+from motifloom.files import InputError
+from motifloom.motifs import Motif, read_meme, write_meme
+from motifloom.sequences import encode, one_hot
+
+
+def motif(name, sequence, **fields):
+    fields = {"n_sites": 100, **fields}
+    return Motif(name, one_hot(encode(sequence)[None])[0] * 0.96 + 0.01, **fields)
+
+
+def reversed_motif(given):
+    return replace(given, matrix=given.matrix[::-1, ::-1])
+
+
+@pytest.fixture(scope="module")
+def fungi():
+    return load_jaspar("JASPAR2026", "CORE", ["fungi"])
+
+
+@pytest.fixture(scope="module")
+def by_name(fungi):
+    return {motif.name: motif for motif in fungi}
+
+
+# --- JASPAR and MEME files ------------------------------------------------------------------
+
+
+def test_load_jaspar(fungi, by_name):
+    assert len(fungi) == len(by_name) == 193
+    assert [m.name for m in fungi] == sorted(by_name)
+    abf1 = by_name["MA0265.3"]
+    assert (abf1.alt_name, abf1.n_sites, abf1.recipe) == ("ABF1", 427, "")
+    np.testing.assert_allclose(abf1.matrix[:, 0], np.array([69, 72, 10, 276]) / 427, atol=1e-6)
+    for found in fungi:
+        assert (found.matrix > 0).all()
+        np.testing.assert_allclose(found.matrix.sum(axis=0), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("JASPAR1999", "CORE"), "unknown JASPAR release 'JASPAR1999'; choose one of JASPAR2014"),
+        (("JASPAR2026", "MAIN"), "has no collection 'MAIN'; choose among CORE"),
+        (("JASPAR2026", "CORE", ["fish"]), "has no tax group 'fish'; .* vertebrates"),
+    ],
+)
+def test_load_jaspar_refuses_what_is_not_there(arguments, message):
+    with pytest.raises(InputError, match=message):
+        load_jaspar(*arguments)
+
+
+def test_load_motif_by_id(by_name):
+    for spec in ("MA0265.3", "MA0265"):
+        found = load_motif(spec, "JASPAR2026")
+        assert found.name == "MA0265.3"
+        np.testing.assert_array_equal(found.matrix, by_name["MA0265.3"].matrix)
+    assert load_motif("MA0265.1", "JASPAR2026").name == "MA0265.1"
+
+
+def test_load_motif_from_a_file(tmp_path):
+    path = tmp_path / "own.meme"
+    own = [motif("m1", "ACGT", alt_name="REB1"), motif("m2", "TTTT"), motif("m3", "GGGG")]
+    write_meme([*own[:2], replace(own[2], alt_name="X"), motif("m4", "AA", alt_name="X")], path)
+    assert load_motif(f"{path}#m2", "JASPAR2026").name == "m2"
+    assert load_motif(f"{path}#REB1", "JASPAR2026").name == "m1"
+    with pytest.raises(InputError, match="'X' names several motifs; choose one of m3, m4"):
+        load_motif(f"{path}#X", "JASPAR2026")
+    with pytest.raises(InputError, match=r"own.meme: has no motif 'reb'; did you mean m1 \(REB1\)"):
+        load_motif(f"{path}#reb", "JASPAR2026")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("abf1", r"JASPAR2026 has no matrix 'abf1'; did you mean MA0265.3 \(ABF1\)"),
+        ("MA0265.9", r"JASPAR2026 has no matrix 'MA0265.9'; did you mean MA0265.3 \(ABF1\)"),
+        ("zzzzzz", "JASPAR2026 has no matrix 'zzzzzz'; check its id"),
+        ("/nowhere.meme#MA0265.3", "/nowhere.meme: no such file"),
+    ],
+)
+def test_load_motif_refuses_what_is_not_there(spec, message):
+    with pytest.raises(InputError, match=message):
+        load_motif(spec, "JASPAR2026")
+
+
+def test_write_database(tmp_path):
+    extra, output = tmp_path / "extra.meme", tmp_path / "database.meme"
+    write_meme([motif("MA0265.3", "AAAA"), motif("own", "ACGT"), motif("own", "TTTT")], extra)
+    assert write_database(output, "JASPAR2026", "CORE", ["fungi"], [extra]) == 194
+    motifs = {m.name: m for m in read_meme(output)}
+    assert (len(motifs), motifs["MA0265.3"].alt_name) == (194, "ABF1")
+    assert motifs["own"].matrix[1, 1] == pytest.approx(0.97)
+    assert write_database(output, None, meme_files=[extra]) == 2
+
+
+def test_write_database_refuses_nothing(tmp_path):
+    with pytest.raises(InputError, match="database is empty"):
+        write_database(tmp_path / "database.meme", None)
+    write_meme([], tmp_path / "none.meme")
+    with pytest.raises(InputError, match=r"none.meme: holds no motif"):
+        write_database(tmp_path / "database.meme", None, meme_files=[tmp_path / "none.meme"])
+
+
+# --- Tomtom ---------------------------------------------------------------------------------
+
+
+def test_warm_up_compiles_what_tomtom_runs(fungi):
+    from memelite.tomtom import _tomtom
+
+    warm_up()
+    compiled = len(_tomtom.signatures)
+    tomtom(fungi[:3], fungi)
+    tomtom([replace(fungi[0], matrix=np.asfortranarray(fungi[0].matrix, np.float32))], fungi)
+    assert len(_tomtom.signatures) == compiled
+
+
+def test_matrices_match_themselves(fungi):
+    table = tomtom(fungi[:30], fungi)
+    assert table.columns.tolist() == [
+        "query", "target", "target_name", "pvalue", "evalue", "offset", "overlap", "strand",
+    ]  # fmt: skip
+    assert table["target"].tolist() == [m.name for m in fungi[:30]]
+    assert table["target_name"].tolist() == [m.alt_name for m in fungi[:30]]
+    assert table["overlap"].tolist() == [m.matrix.shape[1] for m in fungi[:30]]
+    assert (table["offset"] == 0).all()
+    assert (table["evalue"] < 1e-4).all()
+    np.testing.assert_allclose(table["evalue"], table["pvalue"] * 193)
+
+
+def test_reverse_complements_match_on_the_other_strand(fungi, by_name):
+    abf1 = by_name["MA0265.3"]
+    table = tomtom([abf1, reversed_motif(abf1)], fungi)
+    assert table["target"].tolist() == ["MA0265.3", "MA0265.3"]
+    assert table["strand"].tolist() == ["+", "-"]
+    forward_only = tomtom([reversed_motif(abf1)], fungi, reverse_complement=False)
+    assert forward_only["evalue"].item() > 1e6 * table["evalue"].max()
+
+
+def test_a_part_of_a_matrix_matches_at_its_offset(fungi, by_name):
+    abf1 = by_name["MA0265.3"]
+    found = tomtom([replace(abf1, matrix=abf1.matrix[:, 3:])], fungi).iloc[0]
+    assert (found["target"], found["offset"], found["overlap"]) == ("MA0265.3", 3, 11)
+
+
+def test_tomtom_of_nothing_is_an_empty_table(fungi):
+    assert len(tomtom([], fungi)) == len(tomtom(fungi[:1], [])) == 0
+
+
+# --- annotation -----------------------------------------------------------------------------
+
+COLUMNS = [
+    "dataset", "model", "kernel", "n_sites", "information", "initialised_from", "match",
+    "match_name", "evalue", "recovers",
+]  # fmt: skip
+
+
+def kernel(name, matrix, **fields):
+    return Motif(name, matrix, n_sites=fields.pop("n_sites", 100), recipe="danq", **fields)
+
+
+def test_annotate(fungi, by_name):
+    abf1, reb1 = by_name["MA0265.3"], by_name["MA0363.3"]
+    kernels = [
+        kernel("k00", abf1.matrix),
+        kernel("k01", reb1.matrix[::-1, ::-1]),
+        kernel("k02", abf1.matrix, initialised_from="MA0265.3"),
+        kernel("k03", np.full((4, 8), 0.25), n_sites=0),
+        kernel("k04", abf1.matrix, n_sites=9),
+    ]
+    table = annotate(kernels, fungi, {"Abf1": abf1, "Reb1": reb1}, "set", "deepbind")
+    assert table.columns.tolist() == COLUMNS
+    assert (table["dataset"] == "set").all() and (table["model"] == "deepbind").all()
+    assert table["kernel"].tolist() == ["k00", "k01", "k02", "k03", "k04"]
+    assert table["match_name"].tolist() == ["ABF1", "REB1", "ABF1", "", "ABF1"]
+    assert table["recovers"].tolist() == ["Abf1", "Reb1", "", "", ""]
+    assert table["evalue"].isna().tolist() == [False, False, False, True, False]
+    assert table["evalue"].dtype == np.float64
+
+
+def test_annotate_adds_own_matrices_to_the_targets(fungi):
+    sequence = "GATTACAGATTACA"
+    own = motif("own", sequence, alt_name="Mine")
+    found = annotate([kernel("k00", own.matrix)], fungi, {"Tf1": own}, "set", "danq").iloc[0]
+    assert (found["match"], found["match_name"], found["recovers"]) == ("own", "Mine", "Tf1")
+    pvalue = tomtom([own], [*fungi, own])["pvalue"].item()
+    assert found["evalue"] == pytest.approx(194 * pvalue)
+
+
+def test_annotate_takes_a_relative_of_the_own_matrix(fungi, by_name):
+    own, relative = by_name["MA0281.3"], "MA0281.3"  # CBF1
+    own = replace(own, name="own", matrix=own.matrix[:, 1:] * 0.9 + 0.025)
+    others = {"Cbf1": own, "Reb1": by_name["MA0363.3"]}
+    found = annotate([kernel("k00", by_name[relative].matrix)], fungi, others, "s", "m").iloc[0]
+    assert (found["match"], found["recovers"]) == (relative, "Cbf1")
+
+
+def test_annotate_wants_a_small_evalue(fungi, by_name):
+    abf1 = by_name["MA0265.3"]
+    blurred = kernel("k00", abf1.matrix * 0.6 + 0.1)
+    for threshold, recovers in ((1e-300, ""), (1e3, "Abf1")):
+        table = annotate([blurred], fungi, {"Abf1": abf1}, "s", "m", threshold)
+        assert table["recovers"].tolist() == [recovers]
+
+
+def test_a_flat_kernel_recovers_nothing(fungi):
+    flat = kernel("k00", np.full((4, 12), 0.25))
+    own = {m.alt_name: m for m in fungi}
+    table = annotate([flat], fungi, own, "s", "m")
+    assert table["evalue"].item() < 0.01  # it matches a flat stretch all the same
+    assert table["recovers"].tolist() == [""]
+
+
+@pytest.mark.parametrize("own", [{}, {"Abf1": motif("own", "TCGTAAAAAGTGA")}])
+def test_annotate_dead_kernels_only(fungi, own):
+    dead = kernel("k00", np.full((4, 8), 0.25), n_sites=0)
+    table = annotate([dead], fungi, own, "s", "m")
+    assert table[["match", "match_name", "recovers"]].to_numpy().tolist() == [["", "", ""]]
+    assert pd.isna(table["evalue"].item())
+
+
+# --- different motifs -----------------------------------------------------------------------
+
+
+def test_non_redundant_keeps_the_best_of_each(fungi):
+    abf, reb = "TCGTAAAAAGTGA", "TTACCCGG"
+    motifs = [
+        motif("k00", abf[1:], n_sites=50),
+        reversed_motif(motif("k01", abf, n_sites=90)),
+        motif("k02", reb, n_sites=80),
+        motif("k03", "TTACCCGGA", n_sites=20),
+        motif("k04", "GATTACAG", n_sites=9),
+        Motif("k05", np.full((4, 8), 0.25), n_sites=999),
+        motif("k06", "GATTACAG", n_sites=10),
+    ]
+    chosen = non_redundant(motifs, 10, fungi)
+    assert [m.name for m in chosen] == ["k01", "k02", "k06"]
+    assert non_redundant(motifs, 2, fungi) == chosen[:2]
+    assert non_redundant(motifs, 1) == chosen[:1]
+    assert non_redundant(motifs, 0) == []
+    assert [m.name for m in non_redundant(motifs, 10)] == ["k01", "k02", "k06"]

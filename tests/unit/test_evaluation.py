@@ -1,0 +1,326 @@
+"""Metrics, bootstrap intervals, curves and the PWM baseline."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from motifloom import evaluation
+from motifloom.files import read_table, write_table
+from motifloom.sequences import encode, reverse_complement
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+LABELS = np.array([0, 0, 1, 1])
+SCORES = np.array([0.1, 0.4, 0.35, 0.8])
+
+
+def counts_of(positive, scores, draws):
+    """Counts [1, K] and [1, 2K+1] of examples drawn `draws` [N] times each."""
+    levels, cells = evaluation.levels_and_cells(positive, scores)
+    n_levels = levels.max() + 1
+    positives = np.bincount(levels, draws[positive], n_levels)
+    negatives = np.bincount(cells, draws[~positive], 2 * n_levels + 1)
+    return positives[None].astype(int), negatives[None].astype(int)
+
+
+def shifted_normals(rng, n_positive, n_negative, shift):
+    labels = np.repeat([1, 0], [n_positive, n_negative])
+    return labels, rng.normal(size=len(labels)) + shift * labels
+
+
+def test_areas_of_four_examples():
+    metrics = evaluation.classification_metrics(LABELS, SCORES, n_bootstrap=50)
+    assert metrics["n"] == 4
+    assert metrics["n_positive"] == 2
+    assert metrics["auroc"] == 0.75
+    assert metrics["auprc"] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
+    assert metrics["note"] == ""
+    assert metrics["auroc_low"] <= 0.75 <= metrics["auroc_high"]
+
+
+def test_levels_and_cells_of_ties():
+    positive = np.array([1, 1, 1, 0, 0, 0, 0, 0], bool)
+    scores = np.array([5, 2, 5, 9, 5, 3, 2, 1])
+    levels, cells = evaluation.levels_and_cells(positive, scores)
+    assert levels.tolist() == [0, 1, 0]
+    assert cells.tolist() == [0, 1, 2, 3, 4]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_weights_equal_explicit_resampling(data):
+    n = data.draw(st.integers(2, 12))
+    scores = data.draw(arrays(np.int64, n, elements=st.integers(0, 4))).astype(float)
+    positive = np.arange(n) < data.draw(st.integers(1, n - 1))
+    draws = data.draw(arrays(np.int64, n, elements=st.integers(0, 3)))
+    draws[[0, -1]] += 1  # both classes drawn
+    resampled = np.repeat(np.arange(n), draws)
+    auroc, auprc = evaluation.weighted_areas(*counts_of(positive, scores, draws))[:, 0]
+    assert auroc == pytest.approx(roc_auc_score(positive[resampled], scores[resampled]))
+    assert auprc == pytest.approx(average_precision_score(positive[resampled], scores[resampled]))
+
+
+def test_all_tied_scores_are_chance():
+    metrics = evaluation.classification_metrics([1, 0, 0, 0], np.zeros(4), n_bootstrap=20)
+    keys = ("auroc", "auroc_low", "auroc_high")
+    assert [metrics[key] for key in keys] == [0.5] * 3
+    assert [metrics[key.replace("auroc", "auprc")] for key in keys] == [0.25] * 3
+
+
+def test_separated_classes_have_no_uncertainty():
+    metrics = evaluation.classification_metrics([1, 1, 0, 0], [4.0, 3, 2, 1], n_bootstrap=20)
+    assert (metrics["auroc_low"], metrics["auroc"], metrics["auprc_low"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1, 1], []])
+def test_one_class_is_noted(labels):
+    metrics = evaluation.classification_metrics(labels, np.arange(len(labels)))
+    assert np.isnan([metrics["auroc"], metrics["auroc_low"], metrics["auprc_high"]]).all()
+    assert metrics["note"] == "one class only in the test split"
+    assert metrics["n_positive"] == sum(labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores"),
+    [([0, 1], [0.5, np.nan]), ([0, 1], [0.5, np.inf]), ([0, 2], [0.1, 0.2]), ([0, 1, 1], [1, 2])],
+)
+def test_bad_input_is_refused(labels, scores):
+    with pytest.raises(ValueError):
+        evaluation.classification_metrics(labels, scores)
+
+
+def test_same_seed_same_interval():
+    labels, scores = shifted_normals(np.random.default_rng(3), 40, 60, 1.0)
+    first, again, other = (
+        evaluation.classification_metrics(labels, scores, 200, seed=seed) for seed in (5, 5, 6)
+    )
+    assert first == again
+    assert first["auroc_low"] != other["auroc_low"]
+
+
+def test_no_bootstrap_no_interval():
+    metrics = evaluation.classification_metrics(LABELS, SCORES, n_bootstrap=0)
+    assert metrics["auroc"] == 0.75
+    assert np.isnan([metrics["auroc_low"], metrics["auprc_high"]]).all()
+
+
+def test_blocks_leave_no_replicate_out(monkeypatch):
+    monkeypatch.setattr(evaluation, "_BLOCK", 64)
+    areas = evaluation.bootstrap_areas(LABELS == 1, SCORES, 101, seed=0)
+    assert areas.shape == (2, 101)
+    assert np.isfinite(areas).all()
+    assert set(areas[0]) <= {0.0, 0.25, 0.5, 0.75, 1.0}
+
+
+def test_intervals_agree_with_explicit_resampling():
+    rng = np.random.default_rng(0)
+    labels, scores = shifted_normals(rng, 50, 150, 1.0)
+    scores = scores.round(1)  # ties
+    metrics = evaluation.classification_metrics(labels, scores, 4000)
+    explicit = []
+    for _ in range(1000):
+        drawn = np.concatenate([rng.integers(0, 50, 50), rng.integers(50, 200, 150)])
+        explicit.append(average_precision_score(labels[drawn], scores[drawn]))
+    low, high = np.percentile(explicit, [2.5, 97.5])
+    assert metrics["auprc_low"] == pytest.approx(low, abs=0.02)
+    assert metrics["auprc_high"] == pytest.approx(high, abs=0.02)
+
+
+def test_drawing_by_cell_has_the_same_distribution(monkeypatch):
+    labels, scores = shifted_normals(np.random.default_rng(1), 20, 600, 1.0)
+    by_cell = evaluation.bootstrap_areas(labels == 1, scores, 4000, 0)
+    monkeypatch.setattr(evaluation, "_MULTINOMIAL_FROM", 10**9)
+    one_by_one = evaluation.bootstrap_areas(labels == 1, scores, 4000, 0)
+    np.testing.assert_allclose(by_cell.mean(axis=1), one_by_one.mean(axis=1), atol=0.01)
+    np.testing.assert_allclose(by_cell.std(axis=1), one_by_one.std(axis=1), rtol=0.1)
+
+
+def test_intervals_cover_the_truth():
+    """Normal scores shifted by 1: AUROC is Phi(1 / sqrt 2) = 0.7602."""
+    rng = np.random.default_rng(0)
+    covered = 0
+    for seed in range(150):
+        metrics = evaluation.classification_metrics(*shifted_normals(rng, 60, 60, 1.0), 200, seed)
+        covered += metrics["auroc_low"] <= 0.760250 <= metrics["auroc_high"]
+    assert 0.89 <= covered / 150 <= 0.99
+
+
+def test_groups_of_one_example_widen_nothing_and_copies_do():
+    labels, scores = shifted_normals(np.random.default_rng(2), 60, 60, 1.0)
+    labels, scores = np.tile(labels, 4), np.tile(scores, 4)
+    single = evaluation.bootstrap_areas(labels == 1, scores, 1000, 0, np.arange(480))
+    stratified = evaluation.bootstrap_areas(labels == 1, scores, 1000, 0)
+    copies = evaluation.bootstrap_areas(labels == 1, scores, 1000, 0, np.tile(np.arange(120), 4))
+    assert single[0].std() == pytest.approx(stratified[0].std(), rel=0.15)
+    assert copies[0].std() == pytest.approx(2 * single[0].std(), rel=0.15)
+
+
+def test_group_replicates_without_a_class_are_skipped():
+    metrics = evaluation.classification_metrics(LABELS, SCORES, 50, groups=[7, 7, 9, 9])
+    assert metrics["auroc"] == 0.75
+    assert metrics["auroc_low"] == metrics["auroc_high"] == 0.75
+
+
+def test_correlations_of_five_numbers():
+    metrics = evaluation.regression_metrics([1, 2, 3, 4, 5], [2, 1, 4, 3, 5], n_bootstrap=0)
+    assert metrics["pearson"] == pytest.approx(0.8)
+    assert metrics["spearman"] == pytest.approx(0.8)
+    assert metrics["mse"] == pytest.approx(0.8)
+    assert metrics["n"] == 5
+    assert np.isnan(metrics["pearson_low"])
+
+
+def test_rank_correlation_with_ties_and_curvature():
+    x = np.array([0.0, 1, 1, 2, 3, 3])
+    metrics = evaluation.regression_metrics(x, np.exp(x), n_bootstrap=100)
+    assert metrics["spearman"] == pytest.approx(1)
+    assert metrics["spearman_low"] == pytest.approx(1)
+    assert metrics["pearson"] == pytest.approx(np.corrcoef(x, np.exp(x))[0, 1])
+    uneven = evaluation.regression_metrics(x, np.array([3.0, 1, 2, 2, 0, 5]), n_bootstrap=0)
+    ranks = pd.DataFrame([x, [3, 1, 2, 2, 0, 5]]).T.rank()
+    assert uneven["spearman"] == pytest.approx(ranks.corr().iloc[0, 1])
+
+
+def test_correlation_interval_covers_the_estimate():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    metrics = evaluation.regression_metrics(x, x + rng.normal(size=300), groups=np.arange(300) // 2)
+    for name in ("pearson", "spearman"):
+        assert metrics[f"{name}_low"] < metrics[name] < metrics[f"{name}_high"]
+        assert metrics[f"{name}_high"] - metrics[f"{name}_low"] < 0.2
+
+
+@pytest.mark.parametrize(
+    ("targets", "predictions", "note"),
+    [
+        ([1, 2, 3], [0, 0, 0], "constant predictions"),
+        ([1, 1, 1], [0, 1, 2], "constant targets"),
+        ([], [], "constant targets and predictions"),
+    ],
+)
+def test_constant_input_has_no_correlation(targets, predictions, note):
+    metrics = evaluation.regression_metrics(targets, predictions)
+    assert np.isnan([metrics["pearson"], metrics["spearman_low"]]).all()
+    assert metrics["note"] == note
+
+
+def test_metrics_rows_make_the_table(tmp_path):
+    about = {"tf": "REB1", "model": "deepbind", "preset": "deepbind", "members": 3}
+    areas = evaluation.classification_metrics(LABELS, SCORES, 0) | {"n": 1234567}
+    correlations = evaluation.regression_metrics([1, 1], [1, 2], 0)
+    rows = [
+        evaluation.metrics_row(
+            dataset="a", examples="windows", negatives="gc", metrics=areas, **about
+        ),
+        evaluation.metrics_row(
+            dataset="b",
+            examples="windows",
+            negatives="none",
+            metrics=correlations,
+            note="scores",
+            **about,
+        ),
+    ]
+    assert list(rows[0]) == list(evaluation.METRIC_COLUMNS)
+    assert rows[1]["note"] == "scores; constant targets"
+    path = tmp_path / "metrics.tsv"
+    write_table(evaluation.metrics_table(rows), path)
+    first, second = (line.split("\t") for line in path.read_text().splitlines()[1:])
+    assert first[:9] == ["a", "REB1", "deepbind", "deepbind", "3", "windows", "gc", "1234567", "2"]
+    assert first[9:] == ["0.75", "NA", "NA", "0.833333", *["NA"] * 5, ""]
+    assert second[7:9] == ["2", "NA"]
+    again = evaluation.metrics_table(read_table(path, evaluation.TEXT_COLUMNS))
+    write_table(again, tmp_path / "again.tsv")
+    assert (tmp_path / "again.tsv").read_text().splitlines()[1].split("\t")[7] == "1234567"
+
+
+def test_curves_of_four_examples():
+    frame = evaluation.curves(LABELS, SCORES)
+    roc, pr = (frame[frame["curve"] == name] for name in ("roc", "pr"))
+    assert roc[["x", "y"]].to_numpy().tolist() == [[0, 0], [0, 0.5], [0.5, 0.5], [0.5, 1], [1, 1]]
+    np.testing.assert_allclose(pr[["x", "y"]].iloc[[0, -1]], [[0, 1], [1, 0.5]])
+
+
+def test_thinned_curves_keep_ends_and_area():
+    labels, scores = shifted_normals(np.random.default_rng(0), 3000, 3000, 1.0)
+    frame = evaluation.curves(labels, scores, points=100)
+    assert (frame.groupby("curve").size() <= 100).all()
+    for curve, ends in (("roc", [[0, 0], [1, 1]]), ("pr", [[0, 1], [1, 0.5]])):
+        part = frame[frame["curve"] == curve]
+        assert part[["x", "y"]].iloc[[0, -1]].to_numpy().tolist() == ends
+        assert part["x"].is_monotonic_increasing
+    roc = frame[frame["curve"] == "roc"]
+    area = np.trapezoid(roc["y"], roc["x"])
+    assert area == pytest.approx(roc_auc_score(labels, scores), abs=0.003)
+
+
+def test_curves_of_one_class_are_empty():
+    assert list(evaluation.curves([1, 1], [0.1, 0.2]).columns) == ["curve", "x", "y"]
+    assert len(evaluation.curves([1, 1], [0.1, 0.2])) == 0
+
+
+def test_log_odds_of_certain_and_uniform_columns():
+    ppm = np.array([[1, 0.25], [0, 0.25], [0, 0.25], [0, 0.25]])
+    scores = evaluation.log_odds(ppm, pseudocount=1)
+    np.testing.assert_allclose(scores[:, 0], [np.log2(2.5), -1, -1, -1])
+    np.testing.assert_allclose(scores[:, 1], 0, atol=1e-12)
+    skewed = evaluation.log_odds(ppm, background=(0.5, 0.25, 0.125, 0.125), pseudocount=0.0001)
+    assert skewed[0, 0] == pytest.approx(1, abs=1e-3)
+    assert skewed[2, 1] == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("ppm", [np.zeros((4, 2)), np.full((3, 2), 1 / 3), -np.ones((4, 1))])
+def test_log_odds_refuses_what_is_no_distribution(ppm):
+    with pytest.raises(ValueError):
+        evaluation.log_odds(ppm)
+
+
+def test_matrix_scores_by_hand():
+    matrix = np.array([[1.0, 0, 0, -1], [0, 2, 0, -1], [0, 0, 3, -1], [0, 0, 0, 4]])  # ACGT
+    matrix[0, 1] = -5
+    sequences = np.stack([encode(s) for s in ("TTACGTTT", "AAAAAAAA", "NNNNNNNN", "TTACNTTT")])
+    scores = evaluation.matrix_scores(sequences, matrix, both_strands=False)
+    assert scores.tolist() == [10, -5, 0, 7]
+
+
+def naive_best(codes, matrix):
+    table = np.vstack([matrix, np.zeros(matrix.shape[1])])
+    windows = range(len(codes) - matrix.shape[1] + 1)
+    width = np.arange(matrix.shape[1])
+    return max(table[codes[i : i + matrix.shape[1]], width].sum() for i in windows)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 7, 9])
+def test_matrix_scores_equal_a_plain_scan(width):
+    rng = np.random.default_rng(width)
+    codes = rng.integers(0, 5, (20, 9)).astype(np.uint8)
+    matrix = rng.normal(size=(4, width))
+    forward = [naive_best(row, matrix) for row in codes]
+    reverse = [naive_best(reverse_complement(row), matrix) for row in codes]
+    np.testing.assert_allclose(evaluation.matrix_scores(codes, matrix, False, block=64), forward)
+    np.testing.assert_allclose(
+        evaluation.matrix_scores(codes, matrix), np.maximum(forward, reverse)
+    )
+
+
+def test_matrix_scores_do_not_depend_on_the_strand():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, (10, 30)).astype(np.uint8)
+    matrix = rng.normal(size=(4, 8))
+    np.testing.assert_allclose(
+        evaluation.matrix_scores(codes, matrix),
+        evaluation.matrix_scores(reverse_complement(codes), matrix),
+    )
+
+
+def test_short_sequences_take_every_placement():
+    matrix = np.array([[1.0, 0, 8], [0, 0, 0], [0, 5, 0], [0, 0, 0]])
+    assert evaluation.matrix_scores(encode("A")[None], matrix, False).tolist() == [8]
+    assert evaluation.matrix_scores(encode("AG")[None], matrix, False).tolist() == [6]
+    assert evaluation.matrix_scores(np.empty((0, 5), np.uint8), matrix).shape == (0,)
+
+
+def test_matrix_scores_refuse_infinite_log_odds():
+    with pytest.raises(ValueError, match="pseudocount"):
+        evaluation.matrix_scores(encode("ACGT")[None], np.full((4, 2), -np.inf))

@@ -1,0 +1,95 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from motifloom import logos
+from motifloom.logos import COLOURS, draw_logo, draw_logos
+from motifloom.motifs import Motif
+from motifloom.sequences import encode, one_hot
+
+MATCHES = pd.DataFrame(
+    {
+        "kernel": ["k00", "k01", "k02"],
+        "match": ["MA0265.3", "MA0363.3", ""],
+        "match_name": ["ABF1", "REB1", ""],
+        "evalue": [2.1e-8, 0.5, np.nan],
+    }
+)
+
+
+def motif(name, sequence, **fields):
+    return Motif(name, one_hot(encode(sequence)[None])[0].astype(float), n_sites=1234, **fields)
+
+
+def texts(path):
+    return re.findall(r"<text[^>]*>([^<]*)</text>", Path(path).read_text())
+
+
+def test_draw_logo(tmp_path):
+    svg, png = tmp_path / "a.svg", tmp_path / "a.png"
+    draw_logo(motif("k00", "GATTT"), svg, png, match="like ABF1 (E = 2e-08)")
+    assert "k00" in texts(svg)
+    assert "1,234 sites · 10.0 bits · like ABF1 (E = 2e-08)" in texts(svg)
+    assert [text for text in texts(svg) if text in "012"] == ["1", "0", "1", "2"]
+    drawn = svg.read_text().lower()
+    assert drawn.count(COLOURS["T"].lower()) == 3
+    assert drawn.count(COLOURS["G"].lower()) == 1
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_motif_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        draw_logo(motif("k00", "GA"), tmp_path / f"{name}.svg", tmp_path / f"{name}.png", "T$1$")
+    for suffix in ("svg", "png"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+    assert "T$1$" in texts(tmp_path / "a.svg")
+
+
+def test_rna_differs_from_dna_in_its_letter(tmp_path):
+    for alphabet in ("dna", "rna"):
+        draw_logo(
+            motif("k00", "TTTT"),
+            tmp_path / f"{alphabet}.svg",
+            tmp_path / f"{alphabet}.png",
+            alphabet=alphabet,
+        )
+    assert (tmp_path / "dna.svg").read_bytes() != (tmp_path / "rna.svg").read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore:Attempting to set identical")  # logomaker, of a flat one
+@pytest.mark.parametrize("matrix", [np.full((4, 3), 0.25), np.array([[1.0, 0, 0, 0]]).T])
+def test_flat_and_single_column_motifs_are_drawn(tmp_path, matrix):
+    draw_logo(Motif("k00", matrix), tmp_path / "a.svg", tmp_path / "a.png")
+    assert "k00" in texts(tmp_path / "a.svg")
+
+
+def test_draw_logos(tmp_path, monkeypatch):
+    monkeypatch.setattr(logos, "non_redundant", lambda motifs, limit, background: motifs[:limit])
+    folder = tmp_path / "logos"
+    folder.mkdir()
+    (folder / "old.svg").touch()
+    motifs = [motif("k00", "GATT"), motif("k01", "CCCC"), motif("k02", "AAAA")]
+    assert draw_logos(motifs, MATCHES, folder, limit=2) == motifs[:2]
+    assert sorted(p.name for p in folder.iterdir()) == ["k00.png", "k00.svg", "k01.png", "k01.svg"]
+    assert "1,234 sites · 8.0 bits · like ABF1 (E = 2e-08)" in texts(folder / "k00.svg")
+    assert "1,234 sites · 8.0 bits" in texts(folder / "k01.svg")
+
+
+def test_draw_logos_of_nothing_is_an_empty_folder(tmp_path):
+    assert draw_logos([Motif("k00", np.full((4, 3), 0.25))], MATCHES, tmp_path / "logos", 5) == []
+    assert list((tmp_path / "logos").iterdir()) == []
+
+
+def test_a_failure_leaves_the_old_folder(tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError
+
+    monkeypatch.setattr(logos, "draw_logo", fail)
+    folder = tmp_path / "logos"
+    folder.mkdir()
+    (folder / "old.svg").touch()
+    with pytest.raises(RuntimeError):
+        draw_logos([motif("k00", "GATT")], MATCHES, folder, limit=1)
+    assert [p.name for p in tmp_path.rglob("*")] == ["logos", "old.svg"]

@@ -1,0 +1,21 @@
+"""Metrics and curves of a dataset's models on its test windows."""
+
+from motifloom.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from motifloom.scoring import evaluate_windows
+
+    row = snakemake.params.row
+    evaluate_windows(
+        snakemake.input.store,
+        dict(zip(snakemake.params.presets, snakemake.input.weights, strict=True)),
+        snakemake.output.metrics,
+        snakemake.output.curves,
+        snakemake.output.figure,
+        dataset=row["dataset"],
+        tf=row["tf"],
+        motif=snakemake.params.motif,
+        release=snakemake.params.release,
+        n_bootstrap=snakemake.params.bootstraps,
+        seed=snakemake.params.seed,
+    )

@@ -1,0 +1,478 @@
+"""Peaks and genome, or a sequence table, to a sequence store with negatives and clean splits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from motifloom import negatives, readers, splits
+from motifloom.files import InputError, atomic, write_table
+from motifloom.sequences import UNKNOWN, Genome, extract_windows
+from motifloom.store import SPLITS, SequenceStore
+
+NO_PLACE = -1
+
+
+@dataclass(frozen=True)
+class WindowRules:
+    """How windows are cut and which are kept (config section `windows`)."""
+
+    length: int
+    max_unknown: float = 0.1
+    max_peaks: int | None = None
+    unequal_lengths: str = "error"
+
+
+@dataclass(frozen=True)
+class SplitRules:
+    """How test and validation examples are drawn (config section `splits`).
+
+    `test` and `validation` each have `by` ("chromosomes", "clusters" or, for validation,
+    "ranks") with `chromosomes`, `fraction` and `top`; `shared_kmer` 0 drops only training
+    windows that repeat a test window whole.
+    """
+
+    test: Mapping
+    validation: Mapping
+    shared_kmer: int = 31
+
+
+@dataclass(frozen=True)
+class NegativeRules:
+    """Which negatives are made (config section `negatives`); the first kind is trained on."""
+
+    kinds: tuple[str, ...] = ("dinucleotide",)
+    train_per_positive: int = 4
+    test_per_positive: int = 10
+    flank_distance: int = 500
+    gc_tolerance: float = 0.05
+
+
+@dataclass
+class Examples:
+    """Examples of one dataset before they are stored; arrays have one row an example.
+
+    Fields as in `SequenceStore`; `chrom` holds names ("" without coordinates), `cluster` what
+    must stay in one split, `rank` the strength order (0 strongest), `group` the row of the
+    positive that a negative belongs to.
+    """
+
+    codes: np.ndarray
+    target: np.ndarray
+    chrom: np.ndarray
+    start: np.ndarray
+    rank: np.ndarray
+    split: np.ndarray
+    kind: np.ndarray
+    group: np.ndarray
+    cluster: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: np.ndarray) -> "Examples":
+        """The examples at some row numbers or of a mask."""
+        return Examples(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+@dataclass
+class Counts:
+    """The lines of a dataset's qc.tsv, in the order in which they came up."""
+
+    lines: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def add(self, stage: str, count: int, note: str = "") -> None:
+        """Note how many examples a stage read, dropped or made."""
+        self.lines.append((stage, int(count), note))
+
+    def frame(self) -> pd.DataFrame:
+        """Columns stage, count, note."""
+        return pd.DataFrame(self.lines, columns=["stage", "count", "note"])
+
+
+def build_from_peaks(
+    peaks: str | Path,
+    genome: str | Path,
+    output: str | Path,
+    qc: str | Path,
+    *,
+    windows: WindowRules,
+    split_rules: SplitRules,
+    negative_rules: NegativeRules,
+    seed: int,
+    info: Mapping,
+    aliases: str | Path | None = None,
+    excluded: Sequence[str | Path] = (),
+) -> None:
+    """Cut summit-centred windows and write the dataset's sequence store and its QC counts.
+
+    `info` (dataset, tf, alphabet, labels) is kept in the store. Raises InputError for bad input
+    and where no usable positive is left in a split that training needs.
+    """
+    counts = Counts()
+    opened = Genome.open(genome)
+    alias_table = readers.read_aliases(aliases) if aliases else {}
+    table = readers.read_peaks(peaks)
+    counts.add("peaks read", len(table))
+    table, n_unknown = readers.rename_chromosomes(table, opened.lengths, alias_table, peaks)
+    counts.add("dropped: unknown chromosome", n_unknown)
+    blocked = _read_excluded(excluded, opened, alias_table)
+    examples = _usable_windows(table, opened, windows, blocked, counts, peaks)
+    examples = _split(examples, split_rules, windows, info, seed, counts, peaks)
+    forbidden = pd.concat([table[["chrom", "start", "end"]], blocked, _spans(examples)])
+    examples = _with_negatives(examples, negative_rules, opened, forbidden, windows, seed, counts)
+    _store(
+        examples, {**info, "negatives": negative_rules.kinds[0]}, output, qc, counts, seed, opened
+    )
+
+
+def build_from_sequences(
+    table: str | Path,
+    test_table: str | Path | None,
+    output: str | Path,
+    qc: str | Path,
+    *,
+    windows: WindowRules,
+    split_rules: SplitRules,
+    negative_rules: NegativeRules,
+    seed: int,
+    info: Mapping,
+) -> None:
+    """Write the store of a labelled or scored sequence table (or FASTA) and its QC counts.
+
+    With `test_table` that file is the test split as it stands; otherwise test sequences are
+    drawn as clusters of identical ones. Tables with positives only get dinucleotide-shuffled
+    negatives. Raises InputError for bad input.
+    """
+    counts = Counts()
+    examples = _read_examples(table, test_table, windows, info, counts)
+    rules = split_rules
+    if test_table is not None:
+        rules = SplitRules({"by": "given"}, rules.validation, rules.shared_kmer)
+    elif rules.test["by"] == "chromosomes":
+        rules = SplitRules({**rules.test, "by": "clusters"}, rules.validation, rules.shared_kmer)
+    examples = _split(examples, rules, windows, info, seed, counts, table)
+    kind = _kind_of_negatives(examples, negative_rules, info, table)
+    if kind not in ("given", "none"):
+        usable = NegativeRules(
+            ("dinucleotide",), negative_rules.train_per_positive, negative_rules.test_per_positive
+        )
+        # A fixed test file with both classes keeps its own negatives.
+        examples = _with_negatives(examples, usable, None, None, windows, seed, counts)
+    _store(examples, {**info, "negatives": kind}, output, qc, counts, seed, None)
+
+
+def _read_excluded(paths, genome: Genome, aliases: Mapping) -> pd.DataFrame:
+    columns = ["chrom", "start", "end"]
+    frames = [readers.read_intervals(path)[columns] for path in paths]
+    table = pd.concat(frames) if frames else pd.DataFrame({name: [] for name in columns})
+    table = table.assign(
+        chrom=[name if name in genome.lengths else aliases.get(name, name) for name in table.chrom]
+    )
+    table = table[table.chrom.isin(list(genome.lengths))]
+    return table.astype({"start": np.int64, "end": np.int64})
+
+
+def _spans(examples: Examples) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "chrom": examples.chrom,
+            "start": examples.start,
+            "end": examples.start + examples.codes.shape[1],
+        }
+    )
+
+
+def _usable_windows(table, genome, windows, blocked, counts, path) -> Examples:
+    """Windows around summits that pass every rule, strongest first, each drop counted."""
+    # Where a format has no score the file's order stands in for strength.
+    table = table.sort_values("score", ascending=False, kind="stable", na_position="last")
+    start = table.summit.to_numpy() - windows.length // 2
+    chrom = table.chrom.to_numpy(object)
+    lengths = table.chrom.map(genome.lengths).to_numpy()
+    keep = (start >= 0) & (start + windows.length <= lengths)
+    counts.add("dropped: window leaves its chromosome", (~keep).sum())
+    chrom, start = chrom[keep], start[keep]
+    keep = ~pd.DataFrame({"chrom": chrom, "start": start}).duplicated().to_numpy()
+    counts.add("dropped: same window as a stronger peak", (~keep).sum())
+    chrom, start = chrom[keep], start[keep]
+    keep = ~_touches(chrom, start, windows.length, blocked)
+    counts.add("dropped: in an excluded region", (~keep).sum())
+    chrom, start = chrom[keep], start[keep]
+    codes = extract_windows(genome, chrom, start, windows.length)
+    keep = (codes == UNKNOWN).mean(1) <= windows.max_unknown
+    counts.add("dropped: too many N", (~keep).sum())
+    keep = np.flatnonzero(keep)
+    if windows.max_peaks is not None:
+        counts.add("dropped: weaker than max_peaks", max(0, len(keep) - windows.max_peaks))
+        keep = keep[: windows.max_peaks]
+    if not len(keep):
+        raise InputError(
+            f"{path}: no peak is left after filtering (see qc.tsv's rules: chromosome ends,"
+            " excluded regions, N, duplicates); check the genome and the windows section"
+        )
+    return _positives(codes[keep], np.ones(len(keep)), chrom[keep], start[keep])
+
+
+def _touches(chrom, start, length: int, blocked: pd.DataFrame) -> np.ndarray:
+    """Which windows overlap an excluded region, bool [N]."""
+    if not len(blocked) or not len(chrom):  # bioframe refuses empty frames
+        return np.zeros(len(chrom), bool)
+    import bioframe
+
+    frame = pd.DataFrame({"chrom": chrom.astype(str), "start": start, "end": start + length})
+    return bioframe.count_overlaps(frame, blocked)["count"].to_numpy() > 0
+
+
+def _positives(codes, target, chrom, start, split=None, kind="site") -> Examples:
+    n = len(codes)
+    return Examples(
+        codes=codes,
+        target=np.asarray(target, np.float32),
+        chrom=np.asarray(chrom, object),
+        start=np.asarray(start, np.int64),
+        rank=np.arange(n),
+        split=np.zeros(n, np.uint8) if split is None else split,
+        kind=np.full(n, kind, object),
+        group=np.arange(n),
+        cluster=np.arange(n),
+    )
+
+
+def _read_examples(table, test_table, windows, info, counts) -> Examples:
+    """Examples of a table and of its fixed test table, strongest first within each."""
+    frames = []
+    for code, path in ((0, table), (2, test_table)):
+        if path is None:
+            continue
+        frame = readers.read_sequences(path, info["labels"]).assign(split=code, path=str(path))
+        counts.add("sequences read", len(frame), Path(path).name)
+        if info["labels"] == "score":
+            frame = frame.sort_values("value", ascending=False, kind="stable")
+        frames.append(frame)
+    frame = pd.concat(frames, ignore_index=True)
+    codes = readers.to_codes(
+        frame.sequence, windows.unequal_lengths, where=table, lines=frame.line.to_numpy()
+    )
+    place = np.full(len(frame), NO_PLACE)
+    examples = _positives(
+        codes,
+        frame.value,
+        np.full(len(frame), "", object),
+        place,
+        kind="given",
+        split=frame.split.to_numpy(np.uint8),
+    )
+    keep = (codes == UNKNOWN).mean(1) <= windows.max_unknown
+    if windows.unequal_lengths == "pad":
+        keep[:] = True
+    counts.add("dropped: too many N", (~keep).sum())
+    duplicate = frame.duplicated(["sequence", "split"]).to_numpy() & keep
+    counts.add("dropped: repeated sequence", duplicate.sum())
+    keep &= ~duplicate
+    if windows.max_peaks is not None and info["labels"] == "binary":
+        weak = keep & (examples.split == 0)
+        weak &= np.cumsum(weak) > windows.max_peaks
+        counts.add("dropped: weaker than max_peaks", weak.sum())
+        keep &= ~weak
+    examples = examples.take(keep)
+    examples.group = np.arange(len(examples))
+    return examples
+
+
+def _split(examples, rules, windows, info, seed, counts, path) -> Examples:
+    """Assign splits to positives, then drop what would leak between them."""
+    both = info["alphabet"] == "dna"
+    placed = examples.start[0] >= 0
+    identical = splits.group_identical(examples.codes, both)
+    examples.cluster = (
+        splits.merge_groups(
+            identical, splits.cluster_windows(examples.chrom, examples.start, windows.length)
+        )
+        if placed
+        else identical
+    )
+    split = examples.split
+    if rules.test["by"] == "chromosomes":
+        validation = rules.validation
+        own = validation["chromosomes"] if validation["by"] == "chromosomes" else ()
+        split = splits.by_chromosome(examples.chrom, rules.test["chromosomes"], own)
+    elif rules.test["by"] == "clusters":
+        split = splits.by_clusters(examples.cluster, rules.test["fraction"], seed, 2, split)
+    examples.split = _draw_validation(examples, split, rules, placed, seed)
+    examples = _without_leaks(examples, rules, both, counts)
+    for code, name in enumerate(SPLITS):
+        counts.add(f"{name} sites", (examples.split == code).sum())
+    if not (examples.split == 0).any():
+        raise InputError(
+            f"{path}: no training example is left after filtering and splitting; see the splits"
+            " section of the config"
+        )
+    return examples
+
+
+def _draw_validation(examples, split, rules, placed: bool, seed: int) -> np.ndarray:
+    rule = rules.validation
+    if rule["by"] == "chromosomes" and placed:
+        if rules.test["by"] != "chromosomes":
+            chosen = np.isin(examples.chrom, list(rule["chromosomes"])) & (split == 0)
+            return np.where(chosen, 1, split).astype(np.uint8)
+        return split
+    if rule["by"] == "ranks":
+        order = _cluster_ranks(examples, split)
+        return splits.by_ranks(order, rule["top"], 1, split)
+    return splits.by_clusters(examples.cluster, rule["fraction"], seed + 1, 1, split)
+
+
+def _cluster_ranks(examples, split) -> np.ndarray:
+    """Rank of each example's cluster by its strongest member, among training examples."""
+    best = pd.Series(np.where(split == 0, examples.rank, len(examples))).groupby(examples.cluster)
+    return best.transform("min").rank(method="dense").to_numpy(np.int64) - 1
+
+
+def _without_leaks(examples, rules, both: bool, counts) -> Examples:
+    """Drop training and validation windows that also stand in a split they are judged by."""
+    test = examples.codes[examples.split == 2]
+    learned = np.flatnonzero(examples.split < 2)
+    leaked = splits.repeats(examples.codes[learned], test, both)
+    counts.add(
+        "dropped: sequence also in the test split", leaked.sum(), "either strand" if both else ""
+    )
+    drop = np.zeros(len(examples), bool)
+    drop[learned[leaked]] = True
+    if rules.shared_kmer:
+        learned = np.flatnonzero((examples.split < 2) & ~drop)
+        shared = splits.shares_kmer(examples.codes[learned], test, rules.shared_kmer, both)
+        counts.add(f"dropped: {rules.shared_kmer}-mer shared with the test split", shared.sum())
+        drop[learned[shared]] = True
+    validation = (examples.split == 1) & ~drop
+    train = np.flatnonzero((examples.split == 0) & ~drop)
+    repeated = splits.repeats(examples.codes[train], examples.codes[validation], both)
+    counts.add("dropped: training sequence also in validation", repeated.sum())
+    drop[train[repeated]] = True
+    kept = examples.take(~drop)
+    kept.group = np.arange(len(kept))
+    return kept
+
+
+def _kind_of_negatives(examples, rules, info, path) -> str:
+    """Where the negatives of a table come from: given in it, made, or none (scores)."""
+    if info["labels"] == "score":
+        return "none"
+    if (examples.target[examples.split == 0] == 0).any():
+        return "given"
+    if rules.kinds[0] == "none":
+        raise InputError(
+            f"{path}: has positives only and negatives: kinds is none; add examples with label 0"
+            " or choose negatives: kinds: [dinucleotide]"
+        )
+    return "dinucleotide"
+
+
+def _with_negatives(examples, rules, genome, forbidden, windows, seed, counts) -> Examples:
+    """Positives followed by their stored negatives of every kind, in the positive's split."""
+    parts = [examples]
+    for number, kind in enumerate(rules.kinds):
+        for code, name in enumerate(SPLITS):
+            per = rules.train_per_positive if name == "train" else rules.test_per_positive
+            # Shuffles for training are drawn anew each epoch and not stored.
+            if kind == "none" or (name == "train" and (number or kind == "dinucleotide")):
+                continue
+            rows = np.flatnonzero((examples.split == code) & (examples.target > 0))
+            given = (examples.split == code) & (examples.target == 0)
+            if not len(rows) or given.any():
+                continue
+            key = [seed, number, code]
+            made = _make(kind, examples, rows, per, rules, genome, forbidden, windows, key)
+            made.split = np.full(len(made), code, np.uint8)
+            counts.add(f"{name} negatives: {kind}", len(made))
+            parts.append(made)
+    return Examples(
+        *(np.concatenate([getattr(p, f) for p in parts]) for f in examples.__dataclass_fields__)
+    )
+
+
+def _make(kind, examples, rows, per, rules, genome, forbidden, windows, key) -> Examples:
+    """Negatives of one kind for the positives at `rows`, `per` of them each."""
+    seed = int(np.random.SeedSequence(key).generate_state(1)[0])
+    codes = examples.codes[rows]
+    owner = np.repeat(rows, per)
+    chrom, start = np.full(len(owner), "", object), np.full(len(owner), NO_PLACE)
+    if kind == "dinucleotide":
+        made = negatives.dinucleotide_shuffle(np.repeat(codes, per, 0), seed)
+    else:
+        chroms = list(dict.fromkeys(examples.chrom[rows].tolist()))
+        if kind == "gc":
+            known = np.maximum((codes != UNKNOWN).sum(1), 1)
+            gc = np.isin(codes, (1, 2)).sum(1) / known
+            frame = negatives.gc_matched(
+                genome, chroms, gc, per, windows.length, forbidden, seed,
+                tolerance=rules.gc_tolerance, max_unknown=windows.max_unknown,
+            )  # fmt: skip
+        else:
+            frame = negatives.flanking(
+                examples.chrom[rows], examples.start[rows], windows.length, rules.flank_distance,
+                genome.lengths, forbidden, per, seed,
+            )  # fmt: skip
+            owner = rows[frame.positive.to_numpy()]
+        chrom, start = frame.chrom.to_numpy(object), frame.start.to_numpy()
+        made = extract_windows(genome, chrom, start, windows.length)
+    result = _positives(made, np.zeros(len(made)), chrom, start, kind=kind)
+    result.group = owner
+    result.cluster = examples.cluster[owner]
+    return result
+
+
+def _store(examples, info, output, qc, counts, seed, genome) -> None:
+    """Check for leaks a last time and write store and QC table, both whole."""
+    both = info["alphabet"] == "dna"
+    sites = np.isin(examples.kind, ("site", "given"))
+    checked = examples.take(sites)
+    places = (checked.chrom, checked.start) if genome is not None else (None, None)
+    splits.check_no_leak(checked.codes, checked.split, *places, both_strands=both)
+    kinds = list(dict.fromkeys(examples.kind.tolist()))
+    chromosomes = genome.names if genome is not None else []
+    store = SequenceStore(
+        codes=examples.codes,
+        targets=examples.target[:, None],
+        split=examples.split,
+        kind=pd.Index(kinds).get_indexer(examples.kind).astype(np.uint8),
+        parent=examples.group.astype(np.int64),
+        chrom=pd.Index(chromosomes, dtype=object).get_indexer(examples.chrom).astype(np.int32),
+        start=examples.start.astype(np.int64),
+        strand=np.zeros(len(examples), np.uint8),
+        info={
+            **info,
+            "targets": [info["tf"]],
+            "kinds": kinds,
+            "chromosomes": chromosomes,
+            "seed": seed,
+        },
+    )
+    with atomic(qc) as temporary:
+        write_table(counts.frame(), temporary)
+        store.write(output)
+
+
+def rules_from_config(params) -> dict:
+    """Keyword arguments of the builders from a job's params (sections of the config).
+
+    `params` has the attributes row (the dataset table's line), windows, splits, negatives, seed.
+    """
+    windows, split, made = dict(params.windows), params.splits, params.negatives
+    row = params.row
+    return {
+        "windows": WindowRules(**windows),
+        "split_rules": SplitRules(split["test"], split["validation"], split["shared_kmer"]),
+        "negative_rules": NegativeRules(
+            tuple(made["kinds"]),
+            made["train_negatives_per_positive"],
+            made["test_negatives_per_positive"],
+            made["flank_distance"],
+            made["gc_tolerance"],
+        ),
+        "seed": params.seed,
+        "info": {key: row[key] for key in ("dataset", "tf", "alphabet", "labels")},
+    }

@@ -1,0 +1,142 @@
+"""Sequence logos of motifs, as SVG and PNG.
+
+Letters are stacked to the column's information in bits (Schneider & Stephens 1990, Nucleic
+Acids Research 18:6097), drawn by logomaker (Tareen & Kinney 2020, Bioinformatics 36:2272). The
+same motif gives the same bytes: ids in the SVG are salted with a constant and no date is written.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import logomaker
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from motifloom.databases import SIMILAR_EVALUE, non_redundant
+from motifloom.files import atomic
+from motifloom.motifs import Motif, information
+
+LETTERS = {"dna": "ACGT", "rna": "ACGU"}
+# The usual green, blue, yellow and red, in hues and lightnesses that colour-blind readers can
+# tell apart (after Okabe & Ito, Color Universal Design, 2008).
+COLOURS = {"A": "#009E73", "C": "#0072B2", "G": "#F0A500", "T": "#C8391B", "U": "#C8391B"}
+_GREY = "#6b6b6b"
+_STYLE = {
+    "svg.hashsalt": "motifloom",
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica", "sans-serif"],
+    "font.size": 9.0,
+}
+_COLUMN = 0.26  # inches; the margins below are inches too
+_LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 0.55, 0.15, 0.52, 0.28, 1.15
+_LETTER = 0.066  # of the caption
+
+
+def draw_logo(
+    motif: Motif,
+    path_svg: str | Path,
+    path_png: str | Path,
+    title: str = "",
+    alphabet: str = "dna",
+    match: str = "",
+) -> None:
+    """Draw one motif's logo, 0 to 2 bits, to an SVG and a PNG file.
+
+    title: above the logo, the motif's name where empty; alphabet: "dna", or "rna" to write U;
+    match: what the motif resembles, for the caption beside its sites and information.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = _figure(motif, title or motif.name, _caption(motif, match), LETTERS[alphabet])
+        with atomic(path_svg) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+        with atomic(path_png) as temporary:
+            figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
+
+
+def _caption(motif: Motif, match: str) -> str:
+    parts = [f"{motif.n_sites:,} sites", f"{motif.information:.1f} bits"]
+    return " · ".join([*parts, match] if match else parts)
+
+
+def _figure(motif: Motif, title: str, caption: str, letters: str) -> Figure:
+    n_columns = motif.matrix.shape[1]
+    width = _LEFT + max(_COLUMN * n_columns, _LETTER * len(caption)) + _RIGHT
+    height = _TOP + _HEIGHT + _BOTTOM
+    figure = Figure(figsize=(width, height))
+    box = (_LEFT, _BOTTOM, _COLUMN * n_columns, _HEIGHT)
+    axes = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+    heights = pd.DataFrame((motif.matrix * information(motif.matrix)).T, columns=list(letters))
+    heights.index += 1
+    logomaker.Logo(heights, ax=axes, color_scheme=COLOURS, vpad=0.01, width=0.95)
+    _clean(axes, n_columns)
+    figure.text(_LEFT / width, 1 - 0.2 / height, title, weight="bold", va="baseline")
+    figure.text(_LEFT / width, 1 - 0.38 / height, caption, size=7.5, color=_GREY, va="baseline")
+    return figure
+
+
+def _clean(axes, n_columns: int) -> None:
+    """Axes with bits on the left, positions below, and nothing else."""
+    axes.set_xlim(0.5, n_columns + 0.5)
+    axes.set_ylim(0, 2)
+    axes.set_yticks([0, 1, 2])
+    axes.set_ylabel("bits", labelpad=2)
+    marked = [1, *range(5, n_columns + 1, 5)]
+    axes.set_xticks(marked)
+    axes.tick_params(colors=_GREY, labelcolor="black", labelsize=7.5, length=2.5, width=0.8)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.spines["left"].set(color=_GREY, linewidth=0.8)
+    axes.tick_params(axis="x", length=0, pad=2)
+
+
+def draw_logos(
+    motifs: Sequence[Motif],
+    matches: pd.DataFrame,
+    folder: str | Path,
+    limit: int,
+    alphabet: str = "dna",
+    background: Sequence[Motif] = (),
+) -> list[Motif]:
+    """Draw the `limit` best different motifs (`non_redundant`) as <kernel>.svg and .png.
+
+    matches: table with kernel, match, match_name and evalue; a match with E < SIMILAR_EVALUE
+    goes into the caption. background: the motif database, for `non_redundant`. The folder
+    appears whole, in place of an older one, or not at all; it is empty where no motif is worth
+    drawing. Returns the drawn motifs in rank order.
+    """
+    captions = {
+        row.kernel: f"like {row.match_name or row.match} (E = {row.evalue:.0e})"
+        for row in matches.itertuples()
+        if row.evalue < SIMILAR_EVALUE
+    }
+    chosen = non_redundant(motifs, limit, background)
+    with _whole_folder(folder) as temporary:
+        for motif in chosen:
+            draw_logo(
+                motif,
+                temporary / f"{motif.name}.svg",
+                temporary / f"{motif.name}.png",
+                alphabet=alphabet,
+                match=captions.get(motif.name, ""),
+            )
+    return chosen
+
+
+@contextmanager
+def _whole_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; it takes the name `path` only if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary.mkdir()
+    try:
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,139 @@
+"""Training the multi-task DanQ on the store of labelled bins."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from motifloom import models
+from motifloom.files import write_table
+from motifloom.presets import MultitaskPreset
+from motifloom.store import SequenceStore
+from motifloom.training import HISTORY_COLUMNS, FitSettings, batches, choose_device, fit
+
+NETWORK_KEYS = (
+    "n_kernels",
+    "kernel_size",
+    "pool_size",
+    "lstm_units",
+    "dense_units",
+    "dropout",
+    "readout",
+    "conv_dropout",
+    "direct",
+)
+
+
+class DirectPath(nn.Module):
+    """The direct path of a DanQ as a network of its own, to train its kernels first."""
+
+    def __init__(self, danq: models.DanQ):
+        super().__init__()
+        self.danq = danq
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [N, n_targets] of the direct path alone."""
+        return self.danq.direct_logits(x)
+
+
+def train_danq(
+    store: str | Path,
+    weights: str | Path,
+    history: str | Path,
+    *,
+    preset: MultitaskPreset,
+    preset_name: str,
+    seed: int,
+    device: str = "auto",
+) -> None:
+    """Train a DanQ on the training bins; write weights and history.
+
+    Where the preset has a direct path, it is trained alone for `direct_epochs` before the whole
+    network: the recurrent layer is worth its cost only once the kernels mean something.
+    """
+    examples = SequenceStore.open(store)
+    device = choose_device(device)
+    torch.manual_seed(seed)
+    network = models.DanQ(
+        examples.length,
+        examples.targets.shape[1],
+        centre=examples.info["bin"],
+        **{key: getattr(preset, key) for key in NETWORK_KEYS},
+    )
+    _set_prior(network, examples)
+    rows = []
+    if preset.direct and preset.direct_epochs:
+        head = DirectPath(network)
+        rows += _fit(head, examples, preset, preset.direct_epochs, seed, device, "direct path")
+    for row in _fit(network, examples, preset, preset.epochs, seed + 1, device, preset_name):
+        rows.append((row[0], row[1] + preset.direct_epochs * preset.direct, *row[2:]))
+    info = {
+        "network": "DanQ",
+        "preset": preset_name,
+        "hyperparameters": network.hyperparameters,
+        "members": 1,
+        "best_member": 0,
+        "strands": preset.strands,
+        "alphabet": "dna",
+        "labels": "binary",
+        "targets": examples.info["targets"],
+        "target_mean": 0.0,
+        "target_scale": 1.0,
+        "dataset": examples.info["dataset"],
+        "bin": examples.info["bin"],
+        "seed": seed,
+        "torch": torch.__version__.split("+")[0],
+    }
+    models.save(models.TrainedModel([network.cpu()], info), weights)
+    write_table(pd.DataFrame(rows, columns=HISTORY_COLUMNS), history)
+
+
+def _set_prior(network: models.DanQ, examples: SequenceStore) -> None:
+    """Start every target's bias at the log-odds of its rate, so that training need not find it."""
+    rate = examples.targets[examples.rows("train")].mean(0).clip(1e-4, 1 - 1e-4)
+    prior = torch.from_numpy(np.log(rate / (1 - rate)).astype(np.float32))
+    with torch.no_grad():
+        if network.direct is not None:
+            network.direct.bias.copy_(prior)
+            network.dense.bias.zero_()
+        else:
+            network.dense.bias.copy_(prior)
+
+
+def _fit(network, examples, preset, epochs, seed, device, label) -> list[tuple]:
+    rows = examples.rows("train")
+    held = examples.rows("validation")
+    settings = FitSettings(
+        epochs=epochs,
+        learning_rate=preset.learning_rate,
+        final_learning_rate=preset.final_learning_rate,
+        optimiser=preset.optimiser,
+        weight_decay=preset.weight_decay,
+        patience=preset.patience,
+    )
+
+    def epoch_batches(epoch: int):
+        random = np.random.default_rng([seed, epoch])
+        order = rows[random.permutation(len(rows))]
+        turned = random.random(len(order)) < 0.5 * preset.reverse_complement
+        for i in range(0, len(order), preset.batch_size):
+            # Ascending rows within a batch read the memory-mapped store in one direction.
+            chosen = np.sort(order[i : i + preset.batch_size])
+            codes = torch.tensor(examples.codes[chosen])
+            mask = torch.from_numpy(turned[i : i + preset.batch_size])[:, None]
+            codes = torch.where(mask, models.reverse_complement(codes), codes)
+            yield codes, torch.tensor(examples.targets[chosen])
+
+    return fit(
+        network,
+        epoch_batches,
+        math.ceil(len(rows) / preset.batch_size),
+        batches(examples.codes[held], examples.targets[held], 512),
+        settings,
+        device,
+        0,
+        label,
+    )

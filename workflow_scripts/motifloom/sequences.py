@@ -1,0 +1,258 @@
+"""Bases as numbers: the alphabet, reverse complements, genomes and the windows cut from them.
+
+Base codes are uint8: A=0, C=1, G=2, T=3 (U reads as T, lower case counts as upper case), and 4
+for anything else (N and the other IUPAC ambiguity codes).
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from motifloom.files import InputError, check_readable, is_gzip, open_text, read_table
+from motifloom.store import read_arrays, write_arrays
+
+ALPHABET = "ACGT"
+UNKNOWN = 4
+IUPAC = "ACGTURYSWKMBDHVN"
+
+
+def _encoding_table() -> np.ndarray:
+    table = np.full(256, 255, np.uint8)
+    for letter in IUPAC:
+        code = ALPHABET.find("T" if letter == "U" else letter)
+        table[[ord(letter), ord(letter.lower())]] = code if code >= 0 else UNKNOWN
+    return table
+
+
+ENCODING = _encoding_table()
+_TRANSLATION = np.minimum(ENCODING, UNKNOWN).tobytes()
+_COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)
+_LETTERS = {
+    "dna": np.frombuffer(b"ACGTN", np.uint8),
+    "rna": np.frombuffer(b"ACGUN", np.uint8),
+}
+
+
+def encode(sequence: str | bytes) -> np.ndarray:
+    """Base codes, uint8 [L], of a sequence; every letter but A, C, G, T, U becomes 4.
+
+    >>> encode("acgUN").tolist()
+    [0, 1, 2, 3, 4]
+    """
+    if isinstance(sequence, str):
+        sequence = sequence.encode("latin-1", "replace")
+    return np.frombuffer(sequence.translate(_TRANSLATION), np.uint8)
+
+
+def decode(codes: np.ndarray, alphabet: str = "dna") -> str:
+    """Letters of base codes [L]; `alphabet` "rna" writes U for T."""
+    return _LETTERS[alphabet][codes].tobytes().decode("ascii")
+
+
+def reverse_complement(codes: np.ndarray) -> np.ndarray:
+    """Reverse complement of base codes [..., L]; N stays N.
+
+    >>> decode(reverse_complement(encode("AACGN")))
+    'NCGTT'
+    """
+    return _COMPLEMENT[codes[..., ::-1]]
+
+
+def one_hot(codes: np.ndarray, unknown: float = 0.0) -> np.ndarray:
+    """One-hot float32 [N, 4, L] of base codes [N, L], channels A, C, G, T.
+
+    N is `unknown` in all four channels: 0, or 0.25 where a preset says so.
+    """
+    table = np.vstack([np.eye(4, dtype=np.float32), np.full((1, 4), unknown, np.float32)])
+    return np.ascontiguousarray(np.moveaxis(table[codes], -1, 1))
+
+
+def check_letters(text: str, where: str) -> None:
+    """Raise InputError, beginning with `where`, if `text` holds anything but IUPAC letters."""
+    raw = np.frombuffer(text.encode("latin-1", "replace"), np.uint8)
+    wrong = np.flatnonzero(ENCODING[raw] == 255)
+    if len(wrong):
+        raise InputError(
+            f"{where}: {text[wrong[0]]!r} at position {wrong[0] + 1} is no nucleotide letter"
+            f" ({IUPAC}); remove or mend this sequence"
+        )
+
+
+class Genome:
+    """The chromosomes of one genome as base codes, end to end in one array.
+
+    names:   chromosome names in file order
+    lengths: name -> bases
+    flat:    uint8 [sum of lengths]; memory-mapped where the genome was encoded before
+             (`encode_genome`), read into memory from a FASTA
+    """
+
+    def __init__(self, names: Sequence[str], lengths: Sequence[int], flat: np.ndarray):
+        self.names = list(names)
+        self.lengths = dict(zip(self.names, map(int, lengths), strict=True))
+        self.flat = flat
+        self.ends = np.cumsum(lengths, dtype=np.int64)
+        self.offsets = self.ends - np.asarray(lengths, np.int64)
+
+    @classmethod
+    def open(cls, path: "str | Path | Genome") -> "Genome":
+        """Open an encoded genome (.safetensors) or a FASTA file (plain, gzip or bgzip)."""
+        if isinstance(path, Genome):
+            return path
+        if str(path).endswith(".safetensors"):
+            arrays, info = read_arrays(path)
+            return cls(info["chromosomes"], info["lengths"], arrays["codes"])
+        with open_fasta(path) as fasta:
+            names = list(fasta.keys())
+            blocks = [encode(_raw(fasta, name)) for name in names]
+        return cls(names, [len(block) for block in blocks], np.concatenate(blocks))
+
+    def indices(self, chroms: Sequence[str]) -> np.ndarray:
+        """Numbers, int64 [N], of chromosome names in file order; InputError for unknown ones."""
+        found = pd.Index(self.names).get_indexer(pd.Index(chroms))
+        if len(found) and found.min() < 0:
+            unknown = np.asarray(chroms, object)[found < 0][0]
+            raise InputError(
+                f"chromosome {unknown!r} is not in the genome (it has"
+                f" {', '.join(self.names[:5])}, ...); rename it or give genome: chromosome_aliases"
+            )
+        return found
+
+    def codes(self, chrom: str) -> np.ndarray:
+        """Base codes, uint8 [length], of one chromosome; InputError where there is no such one."""
+        index = self.indices([chrom])[0]
+        return self.flat[self.offsets[index] : self.ends[index]]
+
+
+def _raw(fasta, name: str) -> bytes:
+    sequence = fasta[name][:]
+    return (sequence if isinstance(sequence, str) else sequence.seq).encode("latin-1", "replace")
+
+
+@contextmanager
+def open_fasta(path: str | Path):
+    """Open a FASTA with pyfaidx; its index goes to a temporary folder, never beside the input.
+
+    Plain gzip, which pyfaidx refuses, is unpacked into that folder first. Raises InputError for
+    files that are missing, empty, damaged, without records or with duplicate names.
+    """
+    import pyfaidx
+
+    check_readable(path)
+    with tempfile.TemporaryDirectory(prefix="motifloom-") as folder:
+        try:
+            fasta = pyfaidx.Fasta(
+                str(_unpacked(path, folder)),
+                indexname=f"{folder}/genome.fai",
+                as_raw=True,
+                sequence_always_upper=False,
+            )
+        except InputError:
+            raise
+        except (pyfaidx.FastaIndexingError, ValueError, OSError) as error:
+            raise InputError(f"{path}: is not a well-formed FASTA file ({error})") from error
+        try:
+            if not len(fasta.keys()):
+                raise InputError(f"{path}: holds no FASTA record (a line that begins with '>')")
+            yield fasta
+        finally:
+            fasta.close()
+
+
+def _unpacked(path: str | Path, folder: str) -> Path:
+    if not is_gzip(path):
+        return Path(path)
+    plain = Path(folder) / "genome.fa"
+    with open_text(path) as source, open(plain, "w", encoding="utf-8", newline="\n") as target:
+        while block := source.read(1 << 24):
+            target.write(block)
+    return plain
+
+
+def extract_windows(
+    fasta: "str | Path | Genome", chroms: Sequence[str], starts: Iterable[int], length: int
+) -> np.ndarray:
+    """Base codes, uint8 [N, length], of N windows of one length on the forward strand.
+
+    `fasta` is the path of a FASTA or of an encoded genome, or a Genome; `chroms` [N] names,
+    `starts` [N] 0-based first bases. What lies beyond a chromosome's ends reads as N (4).
+    The genome is read once; raises InputError for a chromosome that the genome lacks.
+    """
+    genome = Genome.open(fasta)
+    index = genome.indices(chroms)
+    starts = np.asarray(starts, np.int64)
+    first = genome.offsets[index] + starts
+    inside = (starts >= 0) & (first + length <= genome.ends[index])
+    if inside.all() and len(genome.flat) >= length:
+        return np.lib.stride_tricks.sliding_window_view(genome.flat, length)[first]
+    windows = np.empty((len(starts), length), np.uint8)
+    rows = np.flatnonzero(inside)
+    if len(rows):
+        windows[rows] = np.lib.stride_tricks.sliding_window_view(genome.flat, length)[first[rows]]
+    rows = np.flatnonzero(~inside)
+    positions = first[rows, None] + np.arange(length)
+    ends = index[rows, None]
+    beyond = (positions < genome.offsets[ends]) | (positions >= genome.ends[ends])
+    windows[rows] = np.where(beyond, UNKNOWN, genome.flat[np.where(beyond, 0, positions)])
+    return windows
+
+
+def encode_genome(fasta: str | Path, output: str | Path) -> dict[str, int]:
+    """Write a FASTA's chromosomes as base codes to one memory-mappable safetensors file.
+
+    Returns the chromosomes' lengths. One chromosome is in memory at a time. Raises InputError
+    for letters that are not nucleotides.
+    """
+    with open_fasta(fasta) as source:
+        names = list(source.keys())
+        lengths = {name: len(source[name]) for name in names}
+
+        def chromosome(name: str) -> np.ndarray:
+            raw = _raw(source, name)
+            check_letters(raw.decode("latin-1"), f"{fasta}: record {name}")
+            return encode(raw)
+
+        write_arrays(
+            output,
+            {"codes": ((sum(lengths.values()),), np.uint8)},
+            (chromosome(name) for name in names),
+            {"chromosomes": names, "lengths": list(lengths.values())},
+        )
+    return lengths
+
+
+def read_fasta(path: str | Path) -> tuple[list[str], list[np.ndarray]]:
+    """Names and base codes (uint8 [L] each) of a FASTA's records, in file order.
+
+    Raises InputError for damaged files, duplicate names and letters that are no nucleotides.
+    """
+    with open_fasta(path) as fasta:
+        names = list(fasta.keys())
+        raw = [_raw(fasta, name) for name in names]
+    for name, sequence in zip(names, raw, strict=True):
+        check_letters(sequence.decode("latin-1"), f"{path}: record {name}")
+    return names, [encode(sequence) for sequence in raw]
+
+
+def check_genome(genome: str | Path, table: str | Path) -> None:
+    """Compare an encoded genome with a table of its chromosomes, or raise InputError.
+
+    The table has the columns name, length and sha256_of_uppercase_sequence. Digests are compared
+    for chromosomes without ambiguity codes other than N, which encoding does not keep apart.
+    """
+    opened = Genome.open(genome)
+    letters = np.frombuffer(b"ACGTN", np.uint8)
+    expected = read_table(table, ("name", "sha256_of_uppercase_sequence"))
+    for row in expected.itertuples():
+        codes = opened.codes(row.name)
+        digest = hashlib.sha256(letters[codes].tobytes()).hexdigest()
+        if (len(codes), digest) != (row.length, row.sha256_of_uppercase_sequence):
+            raise InputError(
+                f"{table}: chromosome {row.name} differs from the genome's ({len(codes)} bp,"
+                f" expected {row.length}); is it another assembly or release?"
+            )

@@ -1,0 +1,179 @@
+"""The sequence store: encoded examples in one memory-mapped safetensors file.
+
+A safetensors file is an 8-byte little-endian header length, a JSON header and the arrays' bytes
+(https://huggingface.co/docs/safetensors). It is written here as a stream, so that a genome need
+not fit in memory, and read back as memory-mapped arrays, so that a batch costs its own rows.
+"""
+
+import json
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from motifloom.files import InputError, atomic, check_readable
+
+_DTYPES = {
+    "U8": np.dtype("<u1"),
+    "I32": np.dtype("<i4"),
+    "I64": np.dtype("<i8"),
+    "F32": np.dtype("<f4"),
+}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_INFO = "motifloom"
+
+
+def write_arrays(
+    path: str | Path,
+    arrays: Mapping[str, tuple[tuple[int, ...], type]],
+    blocks: Iterable[np.ndarray],
+    info: Mapping,
+) -> None:
+    """Write arrays one after the other to a safetensors file, whole or not at all.
+
+    `arrays` maps names to (shape, dtype), dtype one of uint8, int32, int64, float32; `blocks`
+    yields their values in that order, each array whole or in blocks along its first axis, and
+    may make a block only when asked. `info` is kept as JSON in the file's metadata, under one
+    key so that its bytes do not depend on a hash order.
+    """
+    header: dict = {"__metadata__": {_INFO: json.dumps(info, sort_keys=True)}}
+    end = 0
+    for name, (shape, dtype) in arrays.items():
+        dtype = np.dtype(dtype).newbyteorder("<")
+        begin, end = end, end + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        header[name] = {
+            "dtype": _NAMES[dtype],
+            "shape": list(shape),
+            "data_offsets": [begin, end],
+        }
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    with atomic(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(struct.pack("<Q", len(encoded)) + encoded)
+        blocks = iter(blocks)
+        for name, (shape, dtype) in arrays.items():
+            _write_blocks(stream, blocks, name, tuple(shape), np.dtype(dtype).newbyteorder("<"))
+
+
+def _write_blocks(stream, blocks, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Write the blocks of one array, as many as its announced rows take."""
+    rows = 0
+    while rows < shape[0]:
+        block = next(blocks)
+        if block.shape[1:] != shape[1:] or rows + len(block) > shape[0]:
+            raise ValueError(f"{name}: block {block.shape} at row {rows} of {shape}")
+        stream.write(np.ascontiguousarray(block, dtype).data)
+        rows += len(block)
+
+
+def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
+    """Memory-mapped, read-only arrays of a safetensors file, and its info.
+
+    Raises InputError for a file that is missing, cut short or no safetensors file of ours.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    check_readable(path)
+    try:
+        with safe_open(path, framework="numpy") as checked:
+            info = json.loads((checked.metadata() or {}).get(_INFO, "null"))
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: is damaged or no safetensors file; make it again") from error
+    if info is None:
+        raise InputError(f"{path}: was not written by motifloom; give a file of its results")
+    with open(path, "rb") as stream:
+        (size,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(size))
+    header.pop("__metadata__", None)
+    raw = np.memmap(path, np.uint8, mode="r", offset=8 + size) if _has_data(header) else b""
+    return {name: _view(raw, entry) for name, entry in header.items()}, info
+
+
+def _has_data(header: dict) -> bool:
+    return any(entry["data_offsets"][1] for entry in header.values())
+
+
+def _view(raw, entry: dict) -> np.ndarray:
+    begin, end = entry["data_offsets"]
+    dtype = _DTYPES[entry["dtype"]]
+    return (
+        np.asarray(raw[begin:end]).view(dtype).reshape(entry["shape"])
+        if end > begin
+        else (np.zeros(entry["shape"], dtype))
+    )
+
+
+@dataclass(frozen=True)
+class SequenceStore:
+    """The encoded examples of one dataset, or of the multi-task bins.
+
+    codes:   uint8 [N, L], base codes (A, C, G, T = 0..3, N = 4), on the strand given
+    targets: float32 [N, T], labels 0/1 or scores
+    split:   uint8 [N], 0 train, 1 validation, 2 test
+    kind:    uint8 [N], index into `info["kinds"]`: what the example is ("site", "given",
+             "dinucleotide", "gc", "flank"; for bins "sampled" or "unsampled")
+    parent:  int64 [N], row of the site that a negative belongs to; its own row for others
+    chrom:   int32 [N], index into `info["chromosomes"]`; -1 without coordinates
+    start:   int64 [N], 0-based first base; -1 without coordinates
+    strand:  uint8 [N], 0 forward, 1 reverse
+    info:    names and provenance (targets, alphabet, labels, seeds, digests)
+    """
+
+    codes: np.ndarray
+    targets: np.ndarray
+    split: np.ndarray
+    kind: np.ndarray
+    parent: np.ndarray
+    chrom: np.ndarray
+    start: np.ndarray
+    strand: np.ndarray
+    info: dict
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def length(self) -> int:
+        """Bases of each sequence."""
+        return self.codes.shape[1]
+
+    @classmethod
+    def open(cls, path: str | Path) -> "SequenceStore":
+        """Memory-map a store; raises InputError where the file is none."""
+        arrays, info = read_arrays(path)
+        if set(_FIELDS) - set(arrays):
+            raise InputError(f"{path}: is no sequence store; give a sequences.safetensors")
+        return cls(**{name: arrays[name] for name in _FIELDS}, info=info)
+
+    def write(self, path: str | Path) -> None:
+        """Write the store, whole or not at all."""
+        order = sorted(_FIELDS, key=lambda name: -np.dtype(_FIELDS[name]).itemsize)
+        write_arrays(
+            path,
+            {name: (getattr(self, name).shape, _FIELDS[name]) for name in order},
+            (getattr(self, name) for name in order if len(self)),
+            self.info,
+        )
+
+    def rows(self, split: str, kinds: Iterable[str] | None = None) -> np.ndarray:
+        """Row numbers, int64 [n], of a split ("train", "validation", "test") and kinds of it."""
+        chosen = self.split == SPLITS.index(split)
+        if kinds is not None:
+            wanted = [i for i, kind in enumerate(self.info["kinds"]) if kind in set(kinds)]
+            chosen = chosen & np.isin(self.kind, wanted)
+        return np.flatnonzero(chosen)
+
+
+SPLITS = ("train", "validation", "test")
+_FIELDS = {
+    "codes": np.uint8,
+    "targets": np.float32,
+    "split": np.uint8,
+    "kind": np.uint8,
+    "parent": np.int64,
+    "chrom": np.int32,
+    "start": np.int64,
+    "strand": np.uint8,
+}

@@ -1,0 +1,8 @@
+"""Score the test bins with a multi-task model."""
+
+from motifloom.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from motifloom.scoring import predict_bins
+
+    predict_bins(snakemake.input.store, snakemake.input.weights, snakemake.output.scores)
