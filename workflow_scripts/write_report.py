@@ -4,6 +4,7 @@ from motifloom.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
     import pandas as pd
+
     from motifloom.report import installed_versions, write_page
 
     sheet = pd.DataFrame(snakemake.params.sheet)

@@ -3,8 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+
 from motifloom.databases import (
     annotate,
+    annotate_files,
     load_jaspar,
     load_motif,
     non_redundant,
@@ -12,8 +14,8 @@ from motifloom.databases import (
     warm_up,
     write_database,
 )
-from motifloom.files import InputError
-from motifloom.motifs import Motif, read_meme, write_meme
+from motifloom.files import InputError, read_table, write_table
+from motifloom.motifs import Motif, motif_table, read_meme, write_meme
 from motifloom.sequences import encode, one_hot
 
 
@@ -230,6 +232,29 @@ def test_annotate_dead_kernels_only(fungi, own):
     table = annotate([dead], fungi, own, "s", "m")
     assert table[["match", "match_name", "recovers"]].to_numpy().tolist() == [["", "", ""]]
     assert pd.isna(table["evalue"].item())
+
+
+def test_annotate_files(tmp_path, fungi, by_name):
+    abf1 = by_name["MA0265.3"]
+    kernels = [kernel("k00", abf1.matrix), kernel("k01", np.full((4, 8), 0.25), n_sites=0)]
+    write_meme(kernels, tmp_path / "motifs.meme")
+    write_table(motif_table(kernels), tmp_path / "motifs.tsv")
+    write_meme(fungi, tmp_path / "database.meme")
+    paths = ("motifs.meme", "motifs.tsv", "database.meme", "matches.tsv", "logos")
+    annotate_files(
+        *(tmp_path / path for path in paths),
+        own={"Abf1": "MA0265.3"},
+        dataset="set",
+        model="deepbind",
+        alphabet="dna",
+        release="JASPAR2026",
+        limit=5,
+    )
+    table = read_table(tmp_path / "matches.tsv", ("match", "match_name", "recovers"))
+    assert table.columns.tolist() == COLUMNS
+    assert table["recovers"].tolist() == ["Abf1", ""]
+    assert sorted(path.name for path in (tmp_path / "logos").iterdir()) == ["k00.png", "k00.svg"]
+    assert "like ABF1" in (tmp_path / "logos/k00.svg").read_text()
 
 
 # --- different motifs -----------------------------------------------------------------------

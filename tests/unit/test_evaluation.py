@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import average_precision_score, roc_auc_score
+
 from motifloom import evaluation
 from motifloom.files import read_table, write_table
 from motifloom.sequences import encode, reverse_complement
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 LABELS = np.array([0, 0, 1, 1])
 SCORES = np.array([0.1, 0.4, 0.35, 0.8])

@@ -3,6 +3,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
+
 from motifloom import example
 from motifloom.files import InputError
 from motifloom.sequences import Genome, encode, extract_windows, open_fasta

@@ -4,6 +4,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+
 from motifloom.files import (
     InputError,
     atomic,

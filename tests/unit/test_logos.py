@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from motifloom import logos
 from motifloom.logos import COLOURS, draw_logo, draw_logos
 from motifloom.motifs import Motif

@@ -2,10 +2,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from motifloom.files import InputError
+
+from motifloom.files import InputError, write_table
 from motifloom.motifs import (
     Motif,
     best_windows,
@@ -15,6 +17,7 @@ from motifloom.motifs import (
     motif_table,
     rank_motifs,
     read_meme,
+    read_motifs,
     shuffle_columns,
     trim,
     write_meme,
@@ -300,6 +303,18 @@ def test_motif_table():
         [2, "k01", 0, 20, 0.0, "danq", "", ""],
     ]
     assert table["effect"].isna().all()
+
+
+def test_motifs_come_back_from_their_two_files(tmp_path):
+    dead = Motif("k01", np.full((4, 4), 0.25), recipe="danq", n_sequences=20, effect=-1.5)
+    alive = motif("k00", "GATT", recipe="danq", n_sequences=20, initialised_from="MA0265.3")
+    write_meme([dead, alive], tmp_path / "m.meme")
+    write_table(motif_table([dead, alive]), tmp_path / "m.tsv")
+    first, second = read_motifs(tmp_path / "m.meme", tmp_path / "m.tsv")
+    np.testing.assert_array_equal(first.matrix, alive.matrix)
+    np.testing.assert_array_equal(second.matrix, UNIFORM)
+    again = motif_table([first, second])
+    pd.testing.assert_frame_equal(again, motif_table([dead, alive]))
 
 
 def test_shuffled_columns_keep_their_information():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from motifloom import negatives
 from motifloom.files import InputError
 from motifloom.sequences import Genome, decode, encode, extract_windows

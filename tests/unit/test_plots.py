@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from motifloom import evaluation, plots
 
 PNG = b"\x89PNG\r\n"

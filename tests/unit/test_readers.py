@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from motifloom.files import InputError
 from motifloom.readers import (
     read_aliases,

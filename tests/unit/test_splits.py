@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from motifloom import splits
 from motifloom.files import InputError
 from motifloom.sequences import encode, reverse_complement

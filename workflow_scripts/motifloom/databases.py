@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from motifloom.files import InputError
-from motifloom.motifs import PSEUDOCOUNT, Motif, rank_motifs, read_meme, write_meme
+from motifloom.files import InputError, write_table
+from motifloom.motifs import PSEUDOCOUNT, Motif, rank_motifs, read_meme, read_motifs, write_meme
 from motifloom.sequences import ALPHABET
 
 SIMILAR_EVALUE = 0.01  # a match, for `annotate`
@@ -247,6 +247,36 @@ def annotate(
     table.insert(0, "dataset", dataset)
     table.insert(1, "model", model)
     return table
+
+
+def annotate_files(
+    meme: str | Path,
+    table: str | Path,
+    database: str | Path,
+    matches: str | Path,
+    logos: str | Path,
+    *,
+    own: Mapping[str, str],
+    dataset: str,
+    model: str,
+    alphabet: str,
+    release: str,
+    limit: int,
+) -> None:
+    """Write a model's matches.tsv (`annotate`) and a folder of logos (`draw_logos`).
+
+    meme, table: the model's motifs; database: MEME file of the targets; own: TF name to the
+    spec (`load_motif`) of its known motif, looked up in `release`; alphabet: "dna" or "rna";
+    limit: logos at most.
+    """
+    from motifloom.logos import draw_logos
+
+    motifs = read_motifs(meme, table)
+    targets = read_meme(database)
+    known = {tf: load_motif(spec, release) for tf, spec in own.items()}
+    found = annotate(motifs, targets, known, dataset, model)
+    write_table(found, matches)
+    draw_logos(motifs, found, logos, limit, alphabet, background=targets)
 
 
 def _is_substantial(motif: Motif) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from motifloom.files import InputError, open_text, write_text
+from motifloom.files import InputError, open_text, read_table, write_text
 from motifloom.sequences import one_hot, reverse_complement
 
 RECIPES = ("deepbind", "danq", "halfmax")
@@ -286,6 +286,27 @@ def motif_table(motifs: Iterable[Motif]) -> pd.DataFrame:
         for rank, motif in enumerate(rank_motifs(motifs), start=1)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns.split())
+
+
+def read_motifs(meme: str | Path, table: str | Path) -> list[Motif]:
+    """Motifs, in rank order, from a MEME file and the table (`motif_table`) written with it.
+
+    Kernels that never fire are in the table alone; they get one uniform column.
+    """
+    matrices = {motif.name: motif.matrix for motif in read_meme(meme)}
+    rows = read_table(table, ("kernel", "recipe", "initialised_from"))
+    return [
+        Motif(
+            name=row.kernel,
+            matrix=matrices.get(row.kernel, np.full((4, 1), 0.25)),
+            n_sites=row.n_sites,
+            n_sequences=row.n_sequences,
+            recipe=row.recipe,
+            effect=row.effect,
+            initialised_from=row.initialised_from,
+        )
+        for row in rows.itertuples()
+    ]
 
 
 def write_meme(motifs: Iterable[Motif], path: str | Path, alphabet: str = "ACGT") -> None:

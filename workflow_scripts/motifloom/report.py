@@ -8,15 +8,19 @@ outside, and the same inputs give the same bytes.
 import base64
 import json
 import math
+import platform
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
 
+import motifloom
 from motifloom.evaluation import METRIC_COLUMNS
 from motifloom.files import check_readable, read_table, write_text
 
@@ -44,8 +48,14 @@ NEGATIVE_NAMES = {
     "gc": "GC-matched windows",
     "flank": "flanking windows",
     "none": "",
+    "bins": "",
 }
 EXAMPLE_NAMES = {"bins-all": "all bins"}
+
+PACKAGES = (
+    "numpy", "pandas", "torch", "numba", "safetensors", "scikit-learn", "pyfaidx", "bioframe",
+    "memelite", "pyjaspar", "logomaker", "matplotlib", "jinja2", "snakemake",
+)  # fmt: skip
 
 SIGNIFICANT_EVALUE = 0.01
 KERNELS_PER_DATASET = 8
@@ -75,7 +85,7 @@ def text(value: object) -> str:
         return value
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def decimals(value: object, places: int = 3) -> str:
@@ -105,7 +115,7 @@ def evalue(value: object) -> str:
     held = number(value)
     if held is None:
         return ""
-    if 0.001 <= held < 1000:
+    if held == 0 or 0.001 <= held < 1000:
         return f"{held:.2g}" if held < 100 else f"{held:.0f}"
     digits, exponent = f"{held:.1e}".split("e")
     return f"{digits}e{int(exponent)}"
@@ -135,14 +145,6 @@ def model_name(model: str) -> str:
 def metric_name(metric: str) -> str:
     """The name of a metric as the page writes it."""
     return metric.upper() if metric.startswith("au") else metric.capitalize()
-
-
-def truth(value: object) -> bool | None:
-    """A yes/no column's value; None where the table gives none."""
-    word = text(value).strip().lower()
-    if word in {"", "na", "nan", "none"}:
-        return None
-    return word in {"true", "yes", "1"}
 
 
 def configuration_lines(value: object, indent: str = "") -> Iterator[str]:
@@ -273,11 +275,7 @@ QC_TABLE = [
     ("Note", False, field("note")),
 ]
 MEAN_TABLE = [
-    *(
-        column
-        for column in METRIC_TABLE
-        if column[0] in {"Model", "Preset", "Examples", "Negatives"}
-    ),
+    *(column for column in METRIC_TABLE if column[0] in {"Model", "Examples", "Negatives"}),
     ("Datasets", True, field("datasets", count)),
     ("Mean AUROC", True, field("auroc", decimals)),
     ("Mean AUPRC", True, field("auprc", decimals)),
@@ -288,10 +286,7 @@ MEAN_TABLE = [
 
 def mean_rows(metrics: list[Row]) -> list[Row]:
     """The metrics of each model, examples and negatives, averaged over the datasets with one."""
-    keys, scores = (
-        ("model", "preset", "examples", "negatives"),
-        ("auroc", "auprc", "pearson", "spearman"),
-    )
+    keys, scores = ("model", "examples", "negatives"), ("auroc", "auprc", "pearson", "spearman")
     means = []
     for group, rows in grouped(metrics, *keys).items():
         valued = [row for row in rows if any(number(row[score]) is not None for score in scores)]
@@ -314,7 +309,10 @@ def mean(values: Iterable[object]) -> float | None:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel with its logo (a data URI, or "") and its best match in the motif database."""
+    """One kernel with its best match in the motif database and the TFs whose motif it recovers.
+
+    `image` is its logo as a data URI, "" where none was drawn.
+    """
 
     name: str
     sites: str
@@ -323,7 +321,7 @@ class Kernel:
     match: str
     match_name: str
     evalue: float
-    recovers: bool
+    recovers: str
     image: str = ""
 
     @property
@@ -344,7 +342,6 @@ def kernels_of(rows: list[Row]) -> list[Kernel]:
         held = best.setdefault(text(row["kernel"]), row)
         if _evalue(row) < _evalue(held):
             best[text(row["kernel"])] = row
-    recovering = {text(row["kernel"]) for row in rows if truth(row["recovers"])}
     return [
         Kernel(
             name,
@@ -354,7 +351,7 @@ def kernels_of(rows: list[Row]) -> list[Kernel]:
             text(row["match"]),
             text(row["match_name"]),
             _evalue(row),
-            name in recovering,
+            row["recovers"].replace(",", ", "),
         )
         for name, row in best.items()
     ]
@@ -390,7 +387,7 @@ def shown_motifs(model: str, rows: list[Row], folder: str | Path | None, limit: 
     ranked = by_match(kernels_of(rows))
     order = sorted(ranked, key=lambda kernel: logo_path(folder, kernel.name) is None)
     chosen = by_match([kernel for kernel in ranked if kernel in order[:limit]])
-    kernels = [replace(kernel, image=embedded(logo_path(folder, kernel.name))) for kernel in chosen]
+    kernels = [replace(kernel, image=logo(folder, kernel.name)) for kernel in chosen]
     best = next((kernel for kernel in kernels if kernel.name == ranked[0].name), ranked[0])
     return Motifs(model, kernels, best, len(ranked))
 
@@ -463,16 +460,18 @@ def was_recovered(expected: str, rows: list[Row]) -> bool | None:
     Of several DeepBinds the match table's first counts.
     """
     models = [row["model"] for row in rows if family(row["model"]) == "deepbind"]
-    answers = [truth(row["recovers"]) for row in rows if row["model"] in models[:1]]
-    return any(answers) if expected or any(answers) else None
+    recovered = any(row["recovers"] for row in rows if row["model"] in models[:1])
+    return recovered if expected or recovered else None
 
 
 def anchors(names: Iterable[str]) -> list[str]:
     """Distinct HTML ids for dataset names."""
     slugs: list[str] = []
-    for position, name in enumerate(names, 1):
-        slug = "dataset-" + re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
-        slugs.append(f"{slug}-{position}" if slug in slugs else slug)
+    for name in names:
+        slug = "dataset-" + re.sub(r"[^A-Za-z0-9_.+-]", "-", name)
+        while slug in slugs:
+            slug += "-"
+        slugs.append(slug)
     return slugs
 
 
@@ -717,12 +716,27 @@ def _short(value: float, places: int) -> str:
     return "0" if written == "-0" else written
 
 
-def embedded(path: str | Path | None) -> str:
-    """An SVG file as a data URI, "" for None."""
+def cropped_svg(svg: str) -> str:
+    """A drawing of matplotlib cut down to what lies within its axes, unchanged without axes.
+
+    The page says in its own type what a logo's title, caption and scale say.
+    """
+    box = re.search(r"<clipPath[^>]*>\s*<rect ([^>]*)/>", svg)
+    given = dict(re.findall(r'(\w+)="([-\d.]+)"', box[1])) if box else {}
+    if not {"x", "y", "width", "height"} <= set(given):
+        return svg
+    frame = 'viewBox="{x} {y} {width} {height}" width="{width}" height="{height}"'.format(**given)
+    root = re.sub(r'\s(?:viewBox|width|height)="[^"]*"', "", re.search(r"<svg[^>]*", svg)[0])
+    letters = re.sub(r"<text.*?</text>", "", svg, flags=re.S)
+    return re.sub(r"<svg[^>]*", f"{root} {frame}", letters, count=1)
+
+
+def embedded(path: str | Path | None, change: Callable[[str], str] = str) -> str:
+    """An SVG file, compacted and changed by `change`, as a data URI; "" for None."""
     if path is None:
         return ""
     check_readable(path)
-    svg = compact_svg(Path(path).read_text(encoding="utf-8"))
+    svg = change(compact_svg(Path(path).read_text(encoding="utf-8")))
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
@@ -730,6 +744,11 @@ def logo_path(folder: str | Path | None, kernel: str) -> Path | None:
     """The file of a kernel's logo, None where none was drawn."""
     path = None if folder is None else Path(folder) / f"{kernel}.svg"
     return path if path is not None and path.exists() else None
+
+
+def logo(folder: str | Path | None, kernel: str) -> str:
+    """The letters of a kernel's logo as a data URI, "" where none was drawn."""
+    return embedded(logo_path(folder, kernel), cropped_svg)
 
 
 # --- the page -------------------------------------------------------------------------------
@@ -815,6 +834,15 @@ def network_motifs(
         for (model, dataset), rows in grouped(matches, "model", "dataset").items()
         if dataset not in datasets
     ]
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of motifloom, Python and those of PACKAGES that are installed here."""
+    versions = {"motifloom": motifloom.__version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def network_table(networks: str | Path | pd.DataFrame | None) -> Table:
