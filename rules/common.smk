@@ -55,6 +55,14 @@ def read_downloads(path):
         return {}
     sheet = read_sheet(path)
     validate(sheet, schema="../config/schemas/downloads.schema.yaml")
+    # While a file is fetched it lies under its address without the query.
+    address = sheet.url.str.partition("?")[0]
+    for name, repeated in (("path", sheet.path), ("address (up to any '?')", address)):
+        if repeated.duplicated().any():
+            raise WorkflowError(
+                f"{path}: {name} {repeated[repeated.duplicated()].iloc[0]!r} stands on two lines;"
+                " give every file a path and an address of its own"
+            )
     return {row.path: row for row in sheet.itertuples()}
 
 
@@ -106,20 +114,43 @@ wildcard_constraints:
     model="|".join(map(re.escape, [*PRESETS, *config["models"]["multitask"]])),
 
 
+def download_key(path):
+    """Path of a downloaded file below the folder of downloads.
+
+    Its address and digest name the first folder: a line of the table that changes is another file.
+    """
+    source = f"{DOWNLOADS[path].url} {DOWNLOADS[path].sha256}"
+    return f"{hashlib.sha256(source.encode()).hexdigest()[:8]}/{path}"
+
+
+# Snakemake asks the server about a storage input whenever it builds the graph of jobs. A file that
+# is here already is therefore made by no rule: later runs need neither network nor server.
+ABSENT = {
+    download_key(path): line
+    for path, line in DOWNLOADS.items()
+    if not os.path.exists(f"{RESULTS}/downloads/{download_key(path)}")
+}
+
+
 def locate(path):
-    """Where a file of the config is: absolute, in the data folder, downloaded, or as given."""
+    """Where a data file of the config is: absolute, in the data folder, downloaded, or as given."""
     if not path or os.path.isabs(path):
         return path
     if config["data_folder"]:
         return os.path.join(config["data_folder"], path)
     if path in DOWNLOADS:
-        return f"{RESULTS}/downloads/{path}"
+        return f"{RESULTS}/downloads/{download_key(path)}"
     return path
 
 
 def given(*paths):
-    """The located ones of optional paths that are set."""
+    """The located ones of optional data files that are set."""
     return [locate(path) for path in paths if path]
+
+
+def tables(*paths):
+    """Those that are set of the tables that lie with the config, never in the data folder."""
+    return [path for path in paths if path]
 
 
 @functools.lru_cache(maxsize=None)

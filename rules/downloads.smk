@@ -3,20 +3,25 @@
 
 rule download:
     input:
-        lambda wildcards: storage.http(DOWNLOADS[wildcards.path].url),
+        lambda wildcards: storage.http(ABSENT[wildcards.path].url),
     output:
         RESULTS + "/downloads/{path}",
     log:
         LOGS + "/download/{path}.log",
     wildcard_constraints:
-        path="|".join(map(re.escape, DOWNLOADS)) or "(?!)",
+        path="|".join(map(re.escape, ABSENT)) or "(?!)",
+    # Compute nodes of a cluster often have no way to the internet.
+    localrule: True
+    conda:
+        "../envs/data.yaml"
+    # No core, so that all start at once: whenever it chooses jobs, Snakemake asks the servers about
+    # the files of every job that still waits.
+    threads: 0
     resources:
         mem_mb=500,
         runtime=60,
     params:
-        sha256=lambda wildcards: DOWNLOADS[wildcards.path].sha256,
+        sha256=lambda wildcards: ABSENT[wildcards.path].sha256,
         library=library("download.py"),
-    conda:
-        "../envs/data.yaml"
     script:
         "../workflow_scripts/download.py"

@@ -21,5 +21,7 @@ rule simulate_example:
     params:
         seed=config["seed"],
         library=library("simulate_example.py"),
+    conda:
+        "../envs/motifs.yaml"
     script:
         "../workflow_scripts/simulate_example.py"

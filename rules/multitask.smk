@@ -5,7 +5,7 @@ rule label_bins:
     input:
         peaks=[locate(DATASETS.path[d]) for d in config["multitask"]["datasets"]],
         genome=rules.encode_genome.output.genome,
-        aliases=given(config["genome"]["chromosome_aliases"]),
+        aliases=tables(config["genome"]["chromosome_aliases"]),
         excluded=given(*config["genome"]["excluded"]),
     output:
         store=f"{RESULTS}/multitask/bins.safetensors",

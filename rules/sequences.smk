@@ -4,7 +4,7 @@
 rule encode_genome:
     input:
         fasta=locate(config["genome"]["fasta"]),
-        sequences=given(config["genome"]["sequences"]),
+        sequences=tables(config["genome"]["sequences"]),
     output:
         genome=f"{RESULTS}/genome/genome.safetensors",
         sizes=f"{RESULTS}/genome/chrom.sizes",
@@ -27,7 +27,7 @@ rule extract_windows:
     input:
         peaks=lambda wildcards: locate(DATASETS.path[wildcards.dataset]),
         genome=rules.encode_genome.output.genome,
-        aliases=given(config["genome"]["chromosome_aliases"]),
+        aliases=tables(config["genome"]["chromosome_aliases"]),
         excluded=given(*config["genome"]["excluded"]),
     output:
         store=RESULTS + "/sequences/{dataset}/sequences.safetensors",

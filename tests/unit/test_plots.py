@@ -120,13 +120,19 @@ def test_comparison_sorts_datasets_by_their_best_model():
     assert plots._dataset_order(frame) == ["b", "c", "a"]
 
 
-def test_comparison_tells_repeated_models_apart(tmp_path):
+def test_comparison_has_a_panel_for_each_kind_of_negatives(tmp_path):
     frame = metrics_frame(models=("deepbind", "deepbind"), examples=("windows",))
-    frame["preset"] = ["deepbind-2015", "deepbind-lecture"] * 3
+    frame["negatives"] = ["dinucleotide", "gc"] * 3
     plots.draw_comparison(frame, tmp_path / "comparison.svg")
     text = (tmp_path / "comparison.svg").read_text()
-    assert ">deepbind, deepbind-2015</text>" in text
-    assert ">deepbind, deepbind-lecture</text>" in text
+    assert ">windows, negatives: dinucleotide</text>" in text
+    assert ">windows, negatives: gc</text>" in text
+
+
+def test_comparison_leaves_single_trainings_out(tmp_path):
+    frame = metrics_frame(models=("deepbind", "deepbind-single"), examples=("windows",))
+    plots.draw_comparison(frame, tmp_path / "comparison.svg")
+    assert "deepbind-single" not in (tmp_path / "comparison.svg").read_text()
 
 
 @pytest.mark.parametrize("datasets", [1, 50])

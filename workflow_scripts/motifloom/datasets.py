@@ -1,5 +1,6 @@
 """Peaks and genome, or a sequence table, to a sequence store with negatives and clean splits."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,7 @@ def build_from_peaks(
     """
     counts = Counts()
     opened = Genome.open(genome)
+    _check_chromosomes(split_rules, opened)
     alias_table = readers.read_aliases(aliases) if aliases else {}
     table = readers.read_peaks(peaks)
     counts.add("peaks read", len(table))
@@ -164,6 +166,18 @@ def build_from_sequences(
     _store(examples, {**info, "negatives": kind}, output, qc, counts, seed, None)
 
 
+def _check_chromosomes(rules: SplitRules, genome: Genome) -> None:
+    """Raise InputError where a split is held out by a chromosome that the genome lacks."""
+    for name, rule in (("test", rules.test), ("validation", rules.validation)):
+        named = rule["chromosomes"] if rule["by"] == "chromosomes" else ()
+        unknown = [chrom for chrom in named if chrom not in genome.lengths]
+        if unknown:
+            raise InputError(
+                f"splits: {name}: chromosomes: {unknown[0]!r} is not in the genome (it has"
+                f" {', '.join(genome.names[:5])}, ...); use the genome's names"
+            )
+
+
 def _read_excluded(paths, genome: Genome, aliases: Mapping) -> pd.DataFrame:
     columns = ["chrom", "start", "end"]
     frames = [readers.read_intervals(path)[columns] for path in paths]
@@ -189,41 +203,32 @@ def _usable_windows(table, genome, windows, blocked, counts, path) -> Examples:
     """Windows around summits that pass every rule, strongest first, each drop counted."""
     # Where a format has no score the file's order stands in for strength.
     table = table.sort_values("score", ascending=False, kind="stable", na_position="last")
-    start = table.summit.to_numpy() - windows.length // 2
-    chrom = table.chrom.to_numpy(object)
-    lengths = table.chrom.map(genome.lengths).to_numpy()
-    keep = (start >= 0) & (start + windows.length <= lengths)
-    counts.add("dropped: window leaves its chromosome", (~keep).sum())
-    chrom, start = chrom[keep], start[keep]
-    keep = ~pd.DataFrame({"chrom": chrom, "start": start}).duplicated().to_numpy()
-    counts.add("dropped: same window as a stronger peak", (~keep).sum())
-    chrom, start = chrom[keep], start[keep]
-    keep = ~_touches(chrom, start, windows.length, blocked)
-    counts.add("dropped: in an excluded region", (~keep).sum())
-    chrom, start = chrom[keep], start[keep]
-    codes = extract_windows(genome, chrom, start, windows.length)
-    keep = (codes == UNKNOWN).mean(1) <= windows.max_unknown
-    counts.add("dropped: too many N", (~keep).sum())
-    keep = np.flatnonzero(keep)
+    length = windows.length
+    found = pd.DataFrame({"chrom": table.chrom, "start": table.summit - length // 2})
+    leaves = (found.start < 0) | (found.start + length > found.chrom.map(genome.lengths))
+    found = _without(found, leaves, "dropped: window leaves its chromosome", counts)
+    found = _without(found, found.duplicated(), "dropped: same window as a stronger peak", counts)
+    touching = splits.overlaps_intervals(found.chrom, found.start, length, blocked)
+    found = _without(found, touching, "dropped: in an excluded region", counts)
+    codes = extract_windows(genome, found.chrom, found.start, length)
+    unknown = (codes == UNKNOWN).mean(1) > windows.max_unknown
+    found, codes = _without(found, unknown, "dropped: too many N", counts), codes[~unknown]
     if windows.max_peaks is not None:
-        counts.add("dropped: weaker than max_peaks", max(0, len(keep) - windows.max_peaks))
-        keep = keep[: windows.max_peaks]
-    if not len(keep):
+        weak = np.arange(len(found)) >= windows.max_peaks
+        found, codes = _without(found, weak, "dropped: weaker than max_peaks", counts), codes[~weak]
+    if not len(found):
         raise InputError(
             f"{path}: no peak is left after filtering (see qc.tsv's rules: chromosome ends,"
             " excluded regions, N, duplicates); check the genome and the windows section"
         )
-    return _positives(codes[keep], np.ones(len(keep)), chrom[keep], start[keep])
+    return _positives(codes, np.ones(len(found)), found.chrom, found.start)
 
 
-def _touches(chrom, start, length: int, blocked: pd.DataFrame) -> np.ndarray:
-    """Which windows overlap an excluded region, bool [N]."""
-    if not len(blocked) or not len(chrom):  # bioframe refuses empty frames
-        return np.zeros(len(chrom), bool)
-    import bioframe
-
-    frame = pd.DataFrame({"chrom": chrom.astype(str), "start": start, "end": start + length})
-    return bioframe.count_overlaps(frame, blocked)["count"].to_numpy() > 0
+def _without(frame: pd.DataFrame, drop, stage: str, counts: Counts) -> pd.DataFrame:
+    """The rows outside the mask `drop`, whose number is noted."""
+    drop = np.asarray(drop, bool)
+    counts.add(stage, drop.sum())
+    return frame[~drop]
 
 
 def _positives(codes, target, chrom, start, split=None, kind="site") -> Examples:
@@ -247,39 +252,57 @@ def _read_examples(table, test_table, windows, info, counts) -> Examples:
     for code, path in ((0, table), (2, test_table)):
         if path is None:
             continue
-        frame = readers.read_sequences(path, info["labels"]).assign(split=code, path=str(path))
+        frame = readers.read_sequences(path, info["labels"]).assign(split=code)
         counts.add("sequences read", len(frame), Path(path).name)
         if info["labels"] == "score":
             frame = frame.sort_values("value", ascending=False, kind="stable")
         frames.append(frame)
+    codes = _codes_of(frames, [table, test_table], windows.unequal_lengths)
     frame = pd.concat(frames, ignore_index=True)
-    codes = readers.to_codes(
-        frame.sequence, windows.unequal_lengths, where=table, lines=frame.line.to_numpy()
-    )
-    place = np.full(len(frame), NO_PLACE)
-    examples = _positives(
-        codes,
-        frame.value,
-        np.full(len(frame), "", object),
-        place,
-        kind="given",
-        split=frame.split.to_numpy(np.uint8),
-    )
-    keep = (codes == UNKNOWN).mean(1) <= windows.max_unknown
-    if windows.unequal_lengths == "pad":
-        keep[:] = True
+    keep = _usable_sequences(frame, codes, windows, info, counts)
+    if not keep.any():
+        raise InputError(
+            f"{table}: no sequence is left after filtering; see windows: max_unknown in the config"
+        )
+    codes, frame = codes[keep], frame[keep]
+    nowhere = np.full(len(frame), "", object), np.full(len(frame), NO_PLACE)
+    examples = _positives(codes, frame.value, *nowhere, kind="given")
+    examples.split = frame.split.to_numpy(np.uint8)
+    return examples
+
+
+def _codes_of(frames, paths, unequal_lengths: str) -> np.ndarray:
+    """Base codes, uint8 [N, L], of the sequences of one or two tables, end to end."""
+    blocks = [
+        readers.to_codes(frame.sequence, unequal_lengths, path, frame.line.to_numpy())
+        for frame, path in zip(frames, paths, strict=False)
+    ]
+    widths = [block.shape[1] for block in blocks]
+    if unequal_lengths == "error" and min(widths) < max(widths):
+        raise InputError(
+            f"{paths[1]}: its sequences are {widths[1]} long where those of {paths[0]} are"
+            f" {widths[0]}; make them equal or set windows: unequal_lengths: pad"
+        )
+    padding = [((0, 0), (0, max(widths) - width)) for width in widths]
+    padded = map(functools.partial(np.pad, constant_values=UNKNOWN), blocks, padding)
+    return np.concatenate(list(padded))
+
+
+def _usable_sequences(frame, codes, windows, info, counts) -> np.ndarray:
+    """Which sequences of a table pass every rule, bool [N], each drop counted."""
+    keep = np.ones(len(frame), bool)
+    if windows.unequal_lengths != "pad":
+        keep = (codes == UNKNOWN).mean(1) <= windows.max_unknown
     counts.add("dropped: too many N", (~keep).sum())
-    duplicate = frame.duplicated(["sequence", "split"]).to_numpy() & keep
-    counts.add("dropped: repeated sequence", duplicate.sum())
-    keep &= ~duplicate
+    repeated = frame.duplicated(["sequence", "split"]).to_numpy() & keep
+    counts.add("dropped: repeated sequence", repeated.sum())
+    keep &= ~repeated
     if windows.max_peaks is not None and info["labels"] == "binary":
-        weak = keep & (examples.split == 0)
-        weak &= np.cumsum(weak) > windows.max_peaks
+        sites = keep & (frame.split == 0).to_numpy() & (frame.value > 0).to_numpy()
+        weak = sites & (np.cumsum(sites) > windows.max_peaks)
         counts.add("dropped: weaker than max_peaks", weak.sum())
         keep &= ~weak
-    examples = examples.take(keep)
-    examples.group = np.arange(len(examples))
-    return examples
+    return keep
 
 
 def _split(examples, rules, windows, info, seed, counts, path) -> Examples:
@@ -372,66 +395,105 @@ def _kind_of_negatives(examples, rules, info, path) -> str:
 
 
 def _with_negatives(examples, rules, genome, forbidden, windows, seed, counts) -> Examples:
-    """Positives followed by their stored negatives of every kind, in the positive's split."""
+    """Positives followed by their stored negatives of every kind, in the positive's split.
+
+    Genomic negatives keep off `forbidden` and off those of other splits, in place and sequence.
+    """
     parts = [examples]
     for number, kind in enumerate(rules.kinds):
         for code, name in enumerate(SPLITS):
+            rows = _rows_to_serve(examples, kind, number, code)
+            if not len(rows):
+                continue
             per = rules.train_per_positive if name == "train" else rules.test_per_positive
-            # Shuffles for training are drawn anew each epoch and not stored.
-            if kind == "none" or (name == "train" and (number or kind == "dinucleotide")):
-                continue
-            rows = np.flatnonzero((examples.split == code) & (examples.target > 0))
-            given = (examples.split == code) & (examples.target == 0)
-            if not len(rows) or given.any():
-                continue
-            key = [seed, number, code]
-            made = _make(kind, examples, rows, per, rules, genome, forbidden, windows, key)
-            made.split = np.full(len(made), code, np.uint8)
+            key = int(np.random.SeedSequence([seed, number, code]).generate_state(1)[0])
+            if kind == "dinucleotide":
+                made = _shuffled(examples, rows, per, key)
+            else:
+                others = _placed(_joined(parts), code)
+                blocked = pd.concat([forbidden, _spans(others)])
+                made = _genomic(kind, examples, rows, per, rules, genome, blocked, windows, key)
+                made = _usable_negatives(made, others, windows, counts, f"{name}, {kind}")
+            made.split[:] = code
             counts.add(f"{name} negatives: {kind}", len(made))
             parts.append(made)
-    return Examples(
-        *(np.concatenate([getattr(p, f) for p in parts]) for f in examples.__dataclass_fields__)
-    )
+    return _joined(parts)
 
 
-def _make(kind, examples, rows, per, rules, genome, forbidden, windows, key) -> Examples:
-    """Negatives of one kind for the positives at `rows`, `per` of them each."""
-    seed = int(np.random.SeedSequence(key).generate_state(1)[0])
-    codes = examples.codes[rows]
+def _usable_negatives(made, others, windows, counts, note: str) -> Examples:
+    """Genomic negatives but those of too many N or with a sequence of another split."""
+    unknown = (made.codes == UNKNOWN).mean(1) > windows.max_unknown
+    counts.add("dropped: negative of too many N", unknown.sum(), note)
+    repeated = splits.repeats(made.codes, others.codes) & ~unknown
+    counts.add("dropped: negative also in another split", repeated.sum(), note)
+    return made.take(~unknown & ~repeated)
+
+
+def _rows_to_serve(examples, kind: str, number: int, code: int) -> np.ndarray:
+    """Rows of a split's positives that get stored negatives of the `number`th kind, int64 [n]."""
+    # Shuffles for training are drawn anew each epoch and not stored; other kinds than the first
+    # are for judging only; a split with negatives of its own (a fixed test file) keeps these.
+    trained = code == SPLITS.index("train")
+    own = (examples.split == code) & (examples.target == 0)
+    if kind == "none" or (trained and (number or kind == "dinucleotide")) or own.any():
+        return np.empty(0, np.int64)
+    return np.flatnonzero((examples.split == code) & (examples.target > 0))
+
+
+def _joined(parts: Sequence[Examples]) -> Examples:
+    fields = Examples.__dataclass_fields__
+    return Examples(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+
+
+def _placed(examples: Examples, code: int) -> Examples:
+    """The examples with coordinates in other splits than `code`."""
+    return examples.take((examples.split != code) & (examples.start != NO_PLACE))
+
+
+def _shuffled(examples, rows, per, seed) -> Examples:
+    """Dinucleotide shuffles of the positives at `rows`, `per` of each."""
     owner = np.repeat(rows, per)
-    chrom, start = np.full(len(owner), "", object), np.full(len(owner), NO_PLACE)
-    if kind == "dinucleotide":
-        made = negatives.dinucleotide_shuffle(np.repeat(codes, per, 0), seed)
+    codes = negatives.dinucleotide_shuffle(examples.codes[owner], seed)
+    nowhere = np.full(len(owner), "", object), np.full(len(owner), NO_PLACE)
+    return _negatives_of(examples, owner, codes, *nowhere, "dinucleotide")
+
+
+def _genomic(kind, examples, rows, per, rules, genome, blocked, windows, seed) -> Examples:
+    """Windows of the genome as negatives of the positives at `rows`, up to `per` for each."""
+    if kind == "gc":
+        gc = negatives.gc_content(examples.codes[rows])
+        rows = rows[np.isfinite(gc)]
+        frame = negatives.gc_matched(
+            genome, list(dict.fromkeys(examples.chrom[rows])), gc[np.isfinite(gc)], per,
+            windows.length, blocked, seed,
+            tolerance=rules.gc_tolerance, max_unknown=windows.max_unknown,
+        )  # fmt: skip
+        owner = np.repeat(rows, per)
     else:
-        chroms = list(dict.fromkeys(examples.chrom[rows].tolist()))
-        if kind == "gc":
-            known = np.maximum((codes != UNKNOWN).sum(1), 1)
-            gc = np.isin(codes, (1, 2)).sum(1) / known
-            frame = negatives.gc_matched(
-                genome, chroms, gc, per, windows.length, forbidden, seed,
-                tolerance=rules.gc_tolerance, max_unknown=windows.max_unknown,
-            )  # fmt: skip
-        else:
-            frame = negatives.flanking(
-                examples.chrom[rows], examples.start[rows], windows.length, rules.flank_distance,
-                genome.lengths, forbidden, per, seed,
-            )  # fmt: skip
-            owner = rows[frame.positive.to_numpy()]
-        chrom, start = frame.chrom.to_numpy(object), frame.start.to_numpy()
-        made = extract_windows(genome, chrom, start, windows.length)
-    result = _positives(made, np.zeros(len(made)), chrom, start, kind=kind)
-    result.group = owner
-    result.cluster = examples.cluster[owner]
-    return result
+        frame = negatives.flanking(
+            examples.chrom[rows], examples.start[rows], windows.length, rules.flank_distance,
+            genome.lengths, blocked, per, seed,
+        )  # fmt: skip
+        owner = rows[frame.positive.to_numpy()]
+    chrom, start = frame.chrom.to_numpy(object), frame.start.to_numpy()
+    codes = extract_windows(genome, chrom, start, windows.length)
+    return _negatives_of(examples, owner, codes, chrom, start, kind)
+
+
+def _negatives_of(examples, owner, codes, chrom, start, kind: str) -> Examples:
+    """Negatives of one kind, row i made for the positive at row `owner[i]` of `examples`."""
+    made = _positives(codes, np.zeros(len(codes)), chrom, start, kind=kind)
+    made.group, made.cluster = owner, examples.cluster[owner]
+    return made
 
 
 def _store(examples, info, output, qc, counts, seed, genome) -> None:
     """Check for leaks a last time and write store and QC table, both whole."""
-    both = info["alphabet"] == "dna"
-    sites = np.isin(examples.kind, ("site", "given"))
-    checked = examples.take(sites)
-    places = (checked.chrom, checked.start) if genome is not None else (None, None)
-    splits.check_no_leak(checked.codes, checked.split, *places, both_strands=both)
+    # Shuffles stand nowhere in the genome and repeat no sequence but by chance.
+    checked = examples.take(examples.kind != "dinucleotide")
+    splits.check_no_leak(
+        checked.codes, checked.split, checked.chrom, checked.start, info["alphabet"] == "dna"
+    )
     kinds = list(dict.fromkeys(examples.kind.tolist()))
     chromosomes = genome.names if genome is not None else []
     store = SequenceStore(

@@ -92,11 +92,11 @@ def write_table(frame: pd.DataFrame, path: str | Path) -> None:
 
 def read_table(path: str | Path, text_columns: tuple[str, ...] = ()) -> pd.DataFrame:
     """Read a TSV with a header; `text_columns` keep their text (empty and NA alike become "")."""
-    try:
-        with open_text(path) as stream:
+    with open_text(path) as stream:
+        try:
             frame = pd.read_csv(stream, sep="\t", dtype=dict.fromkeys(text_columns, str))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: is not a tab-separated table ({error})") from error
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: is not a tab-separated table ({error})") from error
     present = [column for column in text_columns if column in frame]
     frame[present] = frame[present].fillna("")
     return frame

@@ -25,7 +25,7 @@ def job(log: str, threads: int) -> Iterator[None]:
         os.environ[variable] = str(threads)
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
     Path(log).parent.mkdir(parents=True, exist_ok=True)
-    terminal = sys.stderr
+    output, terminal = sys.stdout, sys.stderr
     with open(log, "w", encoding="utf-8", buffering=1) as stream:
         sys.stdout = sys.stderr = stream
         logging.basicConfig(
@@ -41,7 +41,7 @@ def job(log: str, threads: int) -> Iterator[None]:
             _say(f"error: {type(error).__name__}: {error} (see {log})", stream, terminal)
             sys.exit(1)
         finally:
-            sys.stdout, sys.stderr = sys.__stdout__, terminal
+            sys.stdout, sys.stderr = output, terminal
 
 
 def _say(message: str, *streams) -> None:

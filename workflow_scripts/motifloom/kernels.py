@@ -46,7 +46,7 @@ def export_motifs(
     )
     motifs = _with_effects(motifs, network, bound, other)
     write_table(motif_table(motifs), table)
-    write_meme(motifs, meme, "ACGT")
+    write_meme(motifs, meme, "ACGU" if model.info["alphabet"] == "rna" else "ACGT")
 
 
 def _sequences(examples: SequenceStore, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -104,6 +104,9 @@ def draw_logos(
 ) -> list[Motif]:
     """Draw the `limit` best different motifs (`non_redundant`) as <kernel>.svg and .png.
 
+    The motif with the best database match is always among them, in the last one's place where
+    needed.
+
     matches: table with kernel, match, match_name and evalue; a match with E < SIMILAR_EVALUE
     goes into the caption. background: the motif database, for `non_redundant`. The folder
     appears whole, in place of an older one, or not at all; it is empty where no motif is worth
@@ -114,7 +117,7 @@ def draw_logos(
         for row in matches.itertuples()
         if row.evalue < SIMILAR_EVALUE
     }
-    chosen = non_redundant(motifs, limit, background)
+    chosen = _with_best_match(non_redundant(motifs, limit, background), motifs, matches)
     with _whole_folder(folder) as temporary:
         for motif in chosen:
             draw_logo(
@@ -125,6 +128,19 @@ def draw_logos(
                 match=captions.get(motif.name, ""),
             )
     return chosen
+
+
+def _with_best_match(
+    chosen: list[Motif], motifs: Sequence[Motif], matches: pd.DataFrame
+) -> list[Motif]:
+    """The chosen motifs, the last of them replaced by the best-matching one if that is missing."""
+    if not chosen or not matches["evalue"].notna().any():
+        return chosen
+    best = matches["kernel"].iloc[int(matches["evalue"].argmin())]
+    if best in {motif.name for motif in chosen}:
+        return chosen
+    wanted = [motif for motif in motifs if motif.name == best and motif.n_sites > 0]
+    return [*chosen[: len(chosen) - len(wanted)], *wanted]
 
 
 @contextmanager

@@ -297,10 +297,10 @@ def load(path: str | Path) -> TrainedModel:
     if not isinstance(info, dict) or info.get("network") not in NETWORKS:
         raise InputError(f"{path}: holds no trained model; give a weights.safetensors")
     build = NETWORKS[info["network"]]
-    networks = [build(**info["hyperparameters"]) for _ in range(info["members"])]
-    model = TrainedModel(networks, info)
     try:
+        networks = [build(**info["hyperparameters"]) for _ in range(info["members"])]
+        model = TrainedModel(networks, info)
         model.networks.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (KeyError, TypeError, RuntimeError) as error:
         raise InputError(f"{path}: weights and description disagree; train it again") from error
     return model

@@ -51,7 +51,7 @@ def train_danq(
 ) -> None:
     """Train a DanQ on the training bins; write weights and history.
 
-    Where the preset has a direct path, it is trained alone for `direct_epochs` before the whole
+    Where the preset has a direct path, it is trained alone for its own epochs before the whole
     network: the recurrent layer is worth its cost only once the kernels mean something.
     """
     examples = SequenceStore.open(store)
@@ -64,12 +64,11 @@ def train_danq(
         **{key: getattr(preset, key) for key in NETWORK_KEYS},
     )
     _set_prior(network, examples)
-    rows = []
-    if preset.direct and preset.direct_epochs:
-        head = DirectPath(network)
-        rows += _fit(head, examples, preset, preset.direct_epochs, seed, device, "direct path")
+    rows, first = [], _direct_epochs(preset, examples)
+    if first:
+        rows += _fit(DirectPath(network), examples, preset, first, seed, device, "direct path")
     for row in _fit(network, examples, preset, preset.epochs, seed + 1, device, preset_name):
-        rows.append((row[0], row[1] + preset.direct_epochs * preset.direct, *row[2:]))
+        rows.append((row[0], row[1] + first, *row[2:]))
     info = {
         "network": "DanQ",
         "preset": preset_name,
@@ -89,6 +88,14 @@ def train_danq(
     }
     models.save(models.TrainedModel([network.cpu()], info), weights)
     write_table(pd.DataFrame(rows, columns=HISTORY_COLUMNS), history)
+
+
+def _direct_epochs(preset: MultitaskPreset, examples: SequenceStore) -> int:
+    """Epochs of the direct path alone, 0 without one."""
+    if not preset.direct or not preset.direct_epochs:
+        return 0
+    steps = math.ceil(len(examples.rows("train")) / preset.batch_size)
+    return max(preset.direct_epochs, math.ceil(preset.direct_min_steps / steps))
 
 
 def _set_prior(network: models.DanQ, examples: SequenceStore) -> None:

@@ -107,13 +107,12 @@ def draw_history(history: pd.DataFrame, title: str, path: Path) -> None:
 def draw_comparison(metrics: pd.DataFrame, path: Path) -> None:
     """Draw AUROC with its interval for every dataset (rows) and model (colour).
 
-    `metrics` is metrics.tsv. Each kind of examples (windows, bins, ...) has its own panel, since
-    areas over different examples do not compare; datasets stand by their best mean AUROC over
-    panels, highest on top. Rows without an AUROC are left out. Where a model comes several times
-    for a dataset, preset and negatives are added to its name.
+    `metrics` is metrics.tsv. Each kind of examples and negatives has its own panel, since areas
+    over different examples do not compare; datasets stand by their best mean AUROC over panels,
+    highest on top. Rows without an AUROC are left out.
     """
-    frame = _series(metrics.dropna(subset="auroc"))
-    panels = frame["examples"].drop_duplicates().tolist() or [""]
+    frame = _panels(metrics.dropna(subset="auroc"))
+    panels = frame["panel"].drop_duplicates().tolist() or [""]
     names = frame["series"].drop_duplicates().tolist()
     order = _dataset_order(frame)
     row_height = max(0.2, 0.14 + 0.045 * len(names))
@@ -121,7 +120,7 @@ def draw_comparison(metrics: pd.DataFrame, path: Path) -> None:
     with _figure(path, (3.0 + 3.4 * len(panels), height)) as figure:
         grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, panel in zip(grid, panels, strict=True):
-            _dots(axes, frame[frame["examples"] == panel], order, names)
+            _dots(axes, frame[frame["panel"] == panel], order, names)
             axes.set(title=panel, xlabel="AUROC (95 % interval)")
         if not len(frame):
             grid[0].text(0.5, 0.5, "no AUROC to show", transform=grid[0].transAxes, ha="center")
@@ -203,15 +202,17 @@ def _history_legend(members: list, held_out: bool) -> tuple[list[Line2D], list[s
     return handles, texts
 
 
-def _series(metrics: pd.DataFrame) -> pd.DataFrame:
-    """The metrics with a column `series` that names each row uniquely within its dataset."""
-    metrics = metrics.fillna({"examples": "", "preset": "", "negatives": ""})
-    columns = ["model"]
-    for column in ("preset", "negatives"):
-        if metrics.duplicated(["dataset", "examples", *columns]).any():
-            columns.append(column)
-    names = metrics[columns].astype(str).agg(", ".join, axis=1) if len(metrics) else ""
-    return metrics.assign(series=names)
+def _panels(metrics: pd.DataFrame) -> pd.DataFrame:
+    """The metrics with the columns `panel` (examples and negatives) and `series` (model).
+
+    The bins' negatives are always the other bins, so that they need no mention. A dataset's best
+    single trainings are left out: the ensemble beside them says as much.
+    """
+    metrics = metrics[~metrics["model"].astype(str).str.endswith("-single")]
+    metrics = metrics.fillna({"examples": "", "negatives": ""})
+    named = ~metrics["negatives"].isin(["", "none", "bins"])
+    panel = metrics["examples"] + (", negatives: " + metrics["negatives"]).where(named, "")
+    return metrics.assign(panel=panel, series=metrics["model"])
 
 
 def _dataset_order(frame: pd.DataFrame) -> list[str]:

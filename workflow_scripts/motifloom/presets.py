@@ -5,6 +5,14 @@ from dataclasses import dataclass, replace
 
 from motifloom.files import InputError
 
+STRANDS = ("given", "mean", "max")
+OPTIMISERS = ("adam", "rmsprop")
+
+
+def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"models: settings: {key} is {value!r}; choose {' or '.join(choices)}")
+
 
 @dataclass(frozen=True)
 class DeepBindPreset:
@@ -30,15 +38,18 @@ class DeepBindPreset:
     final_learning_rate: float = 1e-3
     weight_decay: float = 0.0
     patience: int = 0
-    loss: str = "auto"
+
+    def __post_init__(self):
+        _check_choice("strands", self.strands, STRANDS)
 
 
 @dataclass(frozen=True)
 class MultitaskPreset:
     """How one multi-task DanQ is built and trained; see `models.DanQ` for the network's keys.
 
-    `direct_epochs` first train the kernels through the direct path alone. `reverse_complement`
-    shows each example on a random strand; test scores are the mean of both strands.
+    The kernels first learn through the direct path alone, for `direct_epochs`, or longer where
+    these make fewer than `direct_min_steps` updates. `reverse_complement` shows each example on a
+    random strand; test scores are the mean of both strands.
     """
 
     n_kernels: int
@@ -51,6 +62,7 @@ class MultitaskPreset:
     conv_dropout: float = 0.2
     direct: bool = False
     direct_epochs: int = 0
+    direct_min_steps: int = 0
     reverse_complement: bool = True
     strands: str = "mean"
     optimiser: str = "adam"
@@ -60,6 +72,10 @@ class MultitaskPreset:
     final_learning_rate: float = 1e-4
     weight_decay: float = 0.0
     patience: int = 3
+
+    def __post_init__(self):
+        _check_choice("strands", self.strands, STRANDS)
+        _check_choice("optimiser", self.optimiser, OPTIMISERS)
 
 
 DEEPBIND = {
@@ -73,8 +89,8 @@ DEEPBIND = {
         both_strands=True,
         members=6,
         epochs=15,
-        min_steps=1200,
-        learning_rate=3e-3,
+        min_steps=1800,
+        learning_rate=6e-3,
         final_learning_rate=3e-4,
     ),
 }
@@ -96,24 +112,30 @@ MULTITASK = {
     ),
     # Ours: chosen on validation bins, see docs/danq.md.
     "danq": MultitaskPreset(
-        n_kernels=128,
+        n_kernels=256,
         kernel_size=12,
         pool_size=10,
         lstm_units=32,
         dense_units=0,
-        dropout=0.2,
+        dropout=0.3,
         readout="centre",
         direct=True,
-        direct_epochs=6,
-        epochs=4,
+        direct_epochs=2,
+        direct_min_steps=5000,
+        epochs=3,
+        batch_size=64,
         learning_rate=3e-3,
         final_learning_rate=3e-4,
+        patience=10,
     ),
 }
 
 
 def choose(presets: Mapping, name: str, overrides: Mapping):
-    """The preset `name` with some of its values replaced; InputError for unknown names or keys."""
+    """The preset `name` with some of its values replaced.
+
+    Raises InputError for unknown names, keys and choices, and for values of another type.
+    """
     if name not in presets:
         raise InputError(f"preset {name!r} is unknown; choose one of {', '.join(presets)}")
     unknown = set(overrides) - set(presets[name].__dataclass_fields__)
@@ -122,4 +144,11 @@ def choose(presets: Mapping, name: str, overrides: Mapping):
             f"preset {name!r} has no setting {sorted(unknown)[0]!r}; it has"
             f" {', '.join(presets[name].__dataclass_fields__)}"
         )
+    for key, value in overrides.items():
+        wanted = type(getattr(presets[name], key))
+        if type(value) not in ({int, float} if wanted is float else {wanted}):
+            raise InputError(
+                f"models: settings: {name}: {key} is {value!r}; give a value of type"
+                f" {wanted.__name__} (YAML takes 1e-3 for text: write 0.001)"
+            )
     return replace(presets[name], **overrides)

@@ -106,22 +106,28 @@ class Genome:
             return path
         if str(path).endswith(".safetensors"):
             arrays, info = read_arrays(path)
+            if "lengths" not in info:
+                raise InputError(f"{path}: is no encoded genome; give a genome.safetensors")
             return cls(info["chromosomes"], info["lengths"], arrays["codes"])
         with open_fasta(path) as fasta:
             names = list(fasta.keys())
-            blocks = [encode(_raw(fasta, name)) for name in names]
+            blocks = [_record(fasta, name, path) for name in names]
         return cls(names, [len(block) for block in blocks], np.concatenate(blocks))
 
     def indices(self, chroms: Sequence[str]) -> np.ndarray:
         """Numbers, int64 [N], of chromosome names in file order; InputError for unknown ones."""
-        found = pd.Index(self.names).get_indexer(pd.Index(chroms))
-        if len(found) and found.min() < 0:
-            unknown = np.asarray(chroms, object)[found < 0][0]
+        # Windows mostly come in genome order, where a run of one name needs one look-up.
+        names = np.asarray(chroms, object)
+        changes = np.flatnonzero(names[1:] != names[:-1]) + 1
+        begins = np.concatenate([[0], changes])[: len(names)]
+        found = pd.Index(self.names).get_indexer(names[begins])
+        if (found < 0).any():
+            unknown = names[begins[found < 0][0]]
             raise InputError(
                 f"chromosome {unknown!r} is not in the genome (it has"
                 f" {', '.join(self.names[:5])}, ...); rename it or give genome: chromosome_aliases"
             )
-        return found
+        return np.repeat(found, np.diff(begins, append=len(names)))
 
     def codes(self, chrom: str) -> np.ndarray:
         """Base codes, uint8 [length], of one chromosome; InputError where there is no such one."""
@@ -129,9 +135,11 @@ class Genome:
         return self.flat[self.offsets[index] : self.ends[index]]
 
 
-def _raw(fasta, name: str) -> bytes:
-    sequence = fasta[name][:]
-    return (sequence if isinstance(sequence, str) else sequence.seq).encode("latin-1", "replace")
+def _record(fasta, name: str, path: str | Path) -> np.ndarray:
+    """Base codes, uint8 [L], of one record of an open FASTA; InputError for other letters."""
+    letters = fasta[name][:]
+    check_letters(letters, f"{path}: record {name}")
+    return encode(letters)
 
 
 @contextmanager
@@ -139,7 +147,7 @@ def open_fasta(path: str | Path):
     """Open a FASTA with pyfaidx; its index goes to a temporary folder, never beside the input.
 
     Plain gzip, which pyfaidx refuses, is unpacked into that folder first. Raises InputError for
-    files that are missing, empty, damaged, without records or with duplicate names.
+    files that are missing, empty, damaged, without records, with empty records or duplicate names.
     """
     import pyfaidx
 
@@ -154,11 +162,17 @@ def open_fasta(path: str | Path):
             )
         except InputError:
             raise
-        except (pyfaidx.FastaIndexingError, ValueError, OSError) as error:
-            raise InputError(f"{path}: is not a well-formed FASTA file ({error})") from error
+        except (pyfaidx.FastaIndexingError, RuntimeError, ValueError, OSError) as error:
+            raise InputError(
+                f"{path}: is not a well-formed FASTA file ({error}); give records names that"
+                " differ and lines of one length without blank ones between (seqkit seq -w 60)"
+            ) from error
         try:
             if not len(fasta.keys()):
                 raise InputError(f"{path}: holds no FASTA record (a line that begins with '>')")
+            for name, entry in fasta.faidx.index.items():
+                if not entry.rlen:
+                    raise InputError(f"{path}: record {name} has no sequence; take it out")
             yield fasta
         finally:
             fasta.close()
@@ -206,21 +220,15 @@ def encode_genome(fasta: str | Path, output: str | Path) -> dict[str, int]:
     """Write a FASTA's chromosomes as base codes to one memory-mappable safetensors file.
 
     Returns the chromosomes' lengths. One chromosome is in memory at a time. Raises InputError
-    for letters that are not nucleotides.
+    for records without sequence and for letters that are not nucleotides.
     """
     with open_fasta(fasta) as source:
         names = list(source.keys())
         lengths = {name: len(source[name]) for name in names}
-
-        def chromosome(name: str) -> np.ndarray:
-            raw = _raw(source, name)
-            check_letters(raw.decode("latin-1"), f"{fasta}: record {name}")
-            return encode(raw)
-
         write_arrays(
             output,
             {"codes": ((sum(lengths.values()),), np.uint8)},
-            (chromosome(name) for name in names),
+            (_record(source, name, fasta) for name in names),
             {"chromosomes": names, "lengths": list(lengths.values())},
         )
     return lengths
@@ -229,14 +237,12 @@ def encode_genome(fasta: str | Path, output: str | Path) -> dict[str, int]:
 def read_fasta(path: str | Path) -> tuple[list[str], list[np.ndarray]]:
     """Names and base codes (uint8 [L] each) of a FASTA's records, in file order.
 
-    Raises InputError for damaged files, duplicate names and letters that are no nucleotides.
+    Raises InputError for damaged files, duplicate names, records without sequence and letters
+    that are no nucleotides.
     """
     with open_fasta(path) as fasta:
         names = list(fasta.keys())
-        raw = [_raw(fasta, name) for name in names]
-    for name, sequence in zip(names, raw, strict=True):
-        check_letters(sequence.decode("latin-1"), f"{path}: record {name}")
-    return names, [encode(sequence) for sequence in raw]
+        return names, [_record(fasta, name, path) for name in names]
 
 
 def check_genome(genome: str | Path, table: str | Path) -> None:

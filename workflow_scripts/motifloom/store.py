@@ -7,7 +7,7 @@ not fit in memory, and read back as memory-mapped arrays, so that a batch costs 
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,12 +81,12 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
             info = json.loads((checked.metadata() or {}).get(_INFO, "null"))
     except (SafetensorError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: is damaged or no safetensors file; make it again") from error
-    if info is None:
-        raise InputError(f"{path}: was not written by motifloom; give a file of its results")
     with open(path, "rb") as stream:
         (size,) = struct.unpack("<Q", stream.read(8))
         header = json.loads(stream.read(size))
     header.pop("__metadata__", None)
+    if info is None or {entry["dtype"] for entry in header.values()} - set(_DTYPES):
+        raise InputError(f"{path}: was not written by motifloom; give a file of its results")
     raw = np.memmap(path, np.uint8, mode="r", offset=8 + size) if _has_data(header) else b""
     return {name: _view(raw, entry) for name, entry in header.items()}, info
 
@@ -157,12 +157,12 @@ class SequenceStore:
             self.info,
         )
 
-    def rows(self, split: str, kinds: Iterable[str] | None = None) -> np.ndarray:
+    def rows(self, split: str, kinds: Collection[str] | None = None) -> np.ndarray:
         """Row numbers, int64 [n], of a split ("train", "validation", "test") and kinds of it."""
         chosen = self.split == SPLITS.index(split)
         if kinds is not None:
-            wanted = [i for i, kind in enumerate(self.info["kinds"]) if kind in set(kinds)]
-            chosen = chosen & np.isin(self.kind, wanted)
+            wanted = [kind in kinds for kind in self.info["kinds"]]
+            chosen = chosen & np.isin(self.kind, np.flatnonzero(wanted))
         return np.flatnonzero(chosen)
 
 

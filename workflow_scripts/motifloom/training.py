@@ -1,6 +1,7 @@
 """The fit loop: one for every network, seeded, on CPU or GPU, keeping the best weights."""
 
 import copy
+import functools
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 LOSSES = {"cross-entropy": F.binary_cross_entropy_with_logits, "mse": F.mse_loss}
+OPTIMISERS = {
+    "adam": functools.partial(torch.optim.AdamW, fused=True),
+    "rmsprop": torch.optim.RMSprop,
+}
 HISTORY_COLUMNS = ("member", "epoch", "train_loss", "validation_loss", "learning_rate")
 
 
@@ -125,13 +130,8 @@ def evaluate_loss(network, batches: Sequence[Batch], loss_function, device: str)
 
 def _optimiser(network: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
     parameters = [p for p in network.parameters() if p.requires_grad]
-    if settings.optimiser == "rmsprop":
-        return torch.optim.RMSprop(
-            parameters, settings.learning_rate, weight_decay=settings.weight_decay
-        )
-    return torch.optim.AdamW(
-        parameters, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
+    build = OPTIMISERS[settings.optimiser]
+    return build(parameters, settings.learning_rate, weight_decay=settings.weight_decay)
 
 
 def _cosine(optimiser, settings: FitSettings, steps_per_epoch: int):

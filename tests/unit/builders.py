@@ -1,0 +1,49 @@
+"""Tiny inputs that several tests build on."""
+
+import numpy as np
+
+from motifloom.sequences import encode
+from motifloom.store import SPLITS, SequenceStore
+
+
+def random_codes(seed, n, length, letters=4):
+    """Base codes uint8 [n, length]; `letters` 5 mixes N in."""
+    return np.random.default_rng(seed).integers(letters, size=(n, length), dtype=np.uint8)
+
+
+def planted(seed, n, length, motif):
+    """Random codes [n, length] with `motif` at a random place of each row."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(4, size=(n, length), dtype=np.uint8)
+    word = encode(motif)
+    columns = rng.integers(length - len(word) + 1, size=n)[:, None] + np.arange(len(word))
+    codes[np.arange(n)[:, None], columns] = word
+    return codes
+
+
+def store_of(codes, targets, split, /, kind=None, kinds=("site",), **info):
+    """A sequence store without coordinates; `split` holds names."""
+    n = len(codes)
+    targets = np.asarray(targets, np.float32)
+    targets = targets[:, None] if targets.ndim == 1 else targets
+    defaults = {
+        "dataset": "set1",
+        "tf": "TF1",
+        "alphabet": "dna",
+        "labels": "binary",
+        "negatives": "none",
+        "targets": [f"TF{column + 1}" for column in range(targets.shape[1])],
+        "chromosomes": [],
+        "kinds": list(kinds),
+    }
+    return SequenceStore(
+        codes=codes,
+        targets=targets,
+        split=np.array([SPLITS.index(name) for name in split], np.uint8),
+        kind=np.zeros(n, np.uint8) if kind is None else np.asarray(kind, np.uint8),
+        parent=np.arange(n),
+        chrom=np.full(n, -1, np.int32),
+        start=np.full(n, -1),
+        strand=np.zeros(n, np.uint8),
+        info=defaults | info,
+    )

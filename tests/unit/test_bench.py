@@ -1,0 +1,135 @@
+import random
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from motifloom.files import read_table
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
+    import bench
+
+    return bench
+
+
+@pytest.fixture
+def harness(bench):
+    return bench.harness
+
+
+def fake_rows(harness, calls):
+    """A subject of two rows: one counts its calls, the other lacks its reference."""
+
+    def setup(folder):
+        assert folder.is_dir()
+        return harness.Pair(
+            ours=lambda: calls.append("ours") or 7,
+            reference=lambda: calls.append("reference") or 7,
+            n_ours=1000,
+            n_reference=10,
+            check=lambda ours, reference: calls.append(f"check {ours} {reference}"),
+        )
+
+    def missing(folder):
+        raise harness.Skip("the tool fetch-it is not installed")
+
+    return [
+        harness.Row("fake-counting", "calls/s", setup, "on made-up input"),
+        harness.Row("fake-missing", "calls/s", missing),
+    ]
+
+
+def test_ratio_is_of_the_medians(harness):
+    pair = harness.Pair(int, int, n_ours=100, n_reference=10, check=max)
+    result = harness.summarise(pair, [1.0, 2.0, 9.0], [10.0, 4.0, 5.0])
+    assert (result.ours, result.reference, result.ratio) == (50, 2, 25)
+    # Of single turns: 10 * 10 / 1, 10 * 4 / 2 and 10 * 5 / 9.
+    assert result.highest == 100
+    assert result.lowest == pytest.approx(50 / 9)
+
+
+def test_measures_in_turn_after_a_checked_warm_up(harness, tmp_path):
+    calls = []
+    pair = fake_rows(harness, calls)[0].setup(tmp_path)
+    ours, reference = harness.measure(pair, 3)
+    assert calls == ["ours", "reference", "check 7 7"] + ["ours", "reference"] * 3
+    assert len(ours) == len(reference) == 3
+    assert min(ours + reference) > 0
+
+
+def test_a_failed_check_stops_the_run(harness):
+    def differ(ours, reference):
+        raise AssertionError("they differ")
+
+    pair = harness.Pair(int, int, 1, 1, differ)
+    rows = [harness.Row("fake-wrong", "calls/s", lambda folder: pair)]
+    with pytest.raises(AssertionError, match="they differ"):
+        list(harness.run(rows, Path(), 1))
+
+
+def test_prints_aligned_lines_and_writes_the_table(bench, harness, tmp_path, capsys):
+    output = tmp_path / "results" / "bench.tsv"
+    options = bench.parse(["--output", str(output), "--repeats", "2"])
+    bench.main(fake_rows(harness, []), options)
+    header, counting, missing = capsys.readouterr().out.splitlines()
+    assert header.split() == ["name", "unit", "ours", "reference", "ratio", "range"]
+    assert counting.startswith("fake-counting calls/s ")
+    assert counting.endswith("  on made-up input")
+    assert missing.startswith("fake-missing  calls/s ")
+    assert missing.endswith("skipped: the tool fetch-it is not installed")
+    assert output.read_text().splitlines()[0] == "name\tunit\tours\treference\tratio"
+    table = read_table(output)
+    assert table["name"].tolist() == ["fake-counting"]
+    assert table["unit"].tolist() == ["calls/s"]
+    np.testing.assert_allclose(table["ratio"], table["ours"] / table["reference"], rtol=1e-4)
+
+
+def test_numbers_line_up_with_their_headings(harness):
+    row = harness.Row("fake-counting", "calls/s", lambda folder: None)
+    result = harness.Result(ours=1234567.8, reference=12.345, ratio=0.5, lowest=0.25, highest=60)
+    header, line = harness.header(13), harness.line(row, result, 13)
+    assert line.split()[2:] == ["1,234,568", "12.35", "0.50", "0.25", "to", "60.0"]
+    for heading, number in (("ours", "1,234,568"), ("reference", "12.35"), ("ratio", " 0.50")):
+        assert header.index(heading) + len(heading) == line.index(number) + len(number)
+
+
+def test_only_takes_rows_by_the_beginning_of_their_names(bench, harness, capsys):
+    calls = []
+    bench.main(fake_rows(harness, calls), bench.parse(["--only", "fake-m"]))
+    assert "fake-counting" not in capsys.readouterr().out
+    assert calls == []
+    with pytest.raises(SystemExit, match="'fak-'; there are fake-counting, fake-missing"):
+        bench.main(fake_rows(harness, calls), bench.parse(["--only", "fak-"]))
+
+
+def test_repeats_below_one_are_refused(bench, capsys):
+    with pytest.raises(SystemExit):
+        bench.parse(["--repeats", "0"])
+    assert "--repeats must be at least 1" in capsys.readouterr().err
+
+
+def test_rows_have_names_of_their_own_and_rates(bench):
+    rows = bench.all_rows()
+    names = [row.name for row in rows]
+    assert len(set(names)) == len(names)
+    assert {name.split("-")[0] for name in names} == {"extract", "scan", "shuffle", "bootstrap"}
+    assert all(row.unit.endswith("/s") for row in rows)
+
+
+@pytest.mark.parametrize("sequence", ["A", "AC", "AAAA", "ACGTTGCAACGGATNNACGT"])
+def test_the_shuffle_measured_against_keeps_dinucleotides(bench, sequence):
+    import shuffling
+
+    rng = random.Random(0)
+    shuffles = [shuffling.altschul_erickson(sequence, rng) for _ in range(20)]
+    for shuffled in shuffles:
+        assert sorted(pairwise(shuffled)) == sorted(pairwise(sequence))
+        assert (shuffled[0], shuffled[-1]) == (sequence[0], sequence[-1])
+    assert len(set(shuffles)) == (20 if len(sequence) > 4 else 1)

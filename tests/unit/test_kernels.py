@@ -1,0 +1,191 @@
+"""Kernels of hand-made models, read off as motifs."""
+
+import numpy as np
+import pytest
+import torch
+from builders import random_codes, store_of
+
+from motifloom import models
+from motifloom.files import read_table
+from motifloom.kernels import export_motifs
+from motifloom.motifs import consensus, read_meme, read_motifs
+from motifloom.sequences import encode, one_hot, reverse_complement
+
+WORDS = ("GATTA", "CCGCC")
+
+
+def network_of(words=WORDS, threshold=4.0, weights=(1.0, -1.0), **settings):
+    """Each kernel is one word; only all five bases right exceed the threshold."""
+    network = models.DeepBind(12, n_kernels=len(words), kernel_size=5, **settings)
+    with torch.no_grad():
+        kernels = one_hot(np.stack([encode(word) for word in words]))
+        network.conv.weight.copy_(torch.from_numpy(kernels))
+        network.conv.bias.fill_(-threshold)
+        if not settings.get("hidden_units"):
+            network.dense.weight.copy_(torch.tensor([weights]))
+    return network
+
+
+def save(path, networks, **info):
+    described = {
+        "network": type(networks[0]).__name__,
+        "preset": "tiny",
+        "hyperparameters": networks[0].hyperparameters,
+        "members": len(networks),
+        "best_member": 0,
+        "strands": "given",
+        "alphabet": "dna",
+        "targets": ["TF1"],
+        "target_mean": 0.0,
+        "target_scale": 1.0,
+    }
+    models.save(models.TrainedModel(networks, described | info), path)
+    return path
+
+
+def store_with(path, words, labels, split, /, **info):
+    rows = np.stack([encode(word) for word in words])
+    store_of(rows, labels, split, **info).write(path)
+    return path
+
+
+SITES = ["TTTGATTATTTT", "GATTATTTTTTT", "TTTTTTTGATTA", "TTTTAATCTTTT", "TTTTCCGCCTTT"]
+
+
+def site_store(tmp_path, **info):
+    """Three training sites with GATTA, one with its reverse complement; a test site, a negative."""
+    words = [*SITES, "TTTTTTTTTTTT"]
+    split = ["train", "train", "validation", "train", "test", "train"]
+    path = tmp_path / "sequences.safetensors"
+    return store_with(path, words, [1, 1, 1, 1, 1, 0], split, **info)
+
+
+def export(tmp_path, weights, store, **settings):
+    export_motifs(weights, store, tmp_path / "m.meme", tmp_path / "m.tsv", **settings)
+    table = read_table(tmp_path / "m.tsv", ("consensus", "kernel"))
+    return table.set_index("kernel"), {m.name: m for m in read_meme(tmp_path / "m.meme")}
+
+
+def test_kernels_come_back_as_motifs(tmp_path):
+    weights = save(tmp_path / "w.safetensors", [network_of()])
+    table, motifs = export(tmp_path, weights, site_store(tmp_path))
+    assert table.consensus.to_dict() == {"k00": "GATTA", "k01": ""}
+    assert table.n_sites.to_dict() == {"k00": 3, "k01": 0}
+    assert table.n_sequences.tolist() == [4, 4], "test sites and negatives are left out"
+    assert list(motifs) == ["k00"]
+    np.testing.assert_allclose(motifs["k00"].matrix, one_hot(encode("GATTA")[None])[0], atol=1e-3)
+
+
+def test_both_strands_of_a_kernel(tmp_path):
+    network = network_of(("GATTA", "TAATC"), both_strands=True)
+    store = site_store(tmp_path)
+    words = [*SITES[:3], "TTTTTAATCTTT"]
+    store = store_with(tmp_path / "s.safetensors", words, [1] * 4, ["train"] * 4)
+    table, _ = export(tmp_path, save(tmp_path / "w.safetensors", [network]), store)
+    assert table.consensus.to_dict() == {"k00": "GATTA", "k01": "TAATC"}
+    assert table.n_sites.tolist() == [4, 4]
+
+
+def test_rna_kernels_have_one_strand_and_u(tmp_path):
+    weights = save(tmp_path / "w.safetensors", [network_of()], alphabet="rna")
+    export(tmp_path, weights, site_store(tmp_path, alphabet="rna"))
+    text = (tmp_path / "m.meme").read_text()
+    assert "ALPHABET= ACGU" in text
+    assert "strands: +\n" in text
+
+
+def test_effects_of_a_linear_readout(tmp_path):
+    network = network_of(weights=(2.0, -4.0))
+    words = [*SITES[:2], SITES[4], "TTTTTTTTTTTT"]
+    store = store_with(tmp_path / "s.safetensors", words, [1, 1, 0, 0], ["train"] * 4)
+    table, _ = export(tmp_path, save(tmp_path / "w.safetensors", [network]), store)
+    # Activations are 1 where the word stands: on 2 of 2 sites; on 1 of 2 negatives.
+    assert table.effect.to_dict() == {"k00": 2 * (1 - 0), "k01": -4 * (0 - 0.5)}
+
+
+def test_without_negatives_or_a_linear_readout_there_are_no_effects(tmp_path):
+    store = store_with(tmp_path / "s.safetensors", SITES, [1] * 5, ["train"] * 5)
+    for number, network in enumerate((network_of(), network_of(hidden_units=2))):
+        weights = save(tmp_path / f"{number}.safetensors", [network])
+        table, _ = export(tmp_path, weights, store)
+        assert table.effect.isna().all()
+        store = site_store(tmp_path)
+
+
+def test_the_best_member_is_shown(tmp_path):
+    networks = [network_of(), network_of(("ATTAT", "TTTTT"))]
+    store = site_store(tmp_path)
+    weights = save(tmp_path / "w.safetensors", networks, best_member=1)
+    table, _ = export(tmp_path, weights, store)
+    assert table.consensus.to_dict() == {"k00": "ATTAT", "k01": "TTTTT"}
+
+
+def test_top_sequences_by_score(tmp_path):
+    network = network_of(threshold=0.0, weights=(1.0, 0.0))
+    store = site_store(tmp_path)
+    weights = save(tmp_path / "w.safetensors", [network])
+    table, motifs = export(tmp_path, weights, store, top=3)
+    assert table.n_sequences.tolist() == [3, 3]
+    assert consensus(motifs["k00"].matrix) == "GATTA"
+
+
+def test_sites_of_scores_are_those_above_the_median(tmp_path):
+    words = [SITES[0], SITES[1], SITES[4], SITES[4], SITES[0]]
+    split = ["train"] * 4 + ["test"]
+    store = store_with(
+        tmp_path / "s.safetensors", words, [9.0, 8.0, -5.0, -6.0, 99.0], split, labels="score"
+    )
+    table, _ = export(tmp_path, save(tmp_path / "w.safetensors", [network_of()]), store)
+    assert table.n_sequences.tolist() == [2, 2]
+    assert table.n_sites.to_dict() == {"k00": 2, "k01": 0}
+    assert table.effect.to_dict() == {"k00": 1.0, "k01": 1.0}
+
+
+def test_equal_scores_have_no_sites(tmp_path):
+    store = store_with(tmp_path / "s.safetensors", SITES, [2.0] * 5, ["train"] * 5, labels="score")
+    table, motifs = export(tmp_path, save(tmp_path / "w.safetensors", [network_of()]), store)
+    assert table.n_sites.tolist() == [0, 0]
+    assert motifs == {}
+    assert len(read_motifs(tmp_path / "m.meme", tmp_path / "m.tsv")) == 2
+
+
+@pytest.mark.parametrize("recipe", ["danq", "halfmax"])
+def test_recipes(tmp_path, recipe):
+    weights = save(tmp_path / "w.safetensors", [network_of()])
+    table, motifs = export(tmp_path, weights, site_store(tmp_path), recipe=recipe)
+    assert set(table.recipe) == {recipe}
+    assert motifs["k00"].matrix.shape == (4, 5)
+
+
+def test_sites_of_bins_lie_in_the_bin(tmp_path):
+    torch.manual_seed(0)
+    danq = models.DanQ(
+        30, 1, n_kernels=2, kernel_size=5, pool_size=4, lstm_units=2, dense_units=0, centre=8
+    )
+    kernels = one_hot(np.stack([encode(word) for word in WORDS]))
+    with torch.no_grad():
+        danq.conv.weight.copy_(torch.from_numpy(kernels))
+        danq.conv.bias.fill_(-4)
+    # The bin is at 11 to 19; GATTA overlaps it, its copy at the end of the context does not.
+    codes = np.full((4, 30), 3, np.uint8)
+    codes[0, 9:14] = encode("GATTA")
+    codes[1, 11:16] = reverse_complement(encode("GATTA"))
+    codes[2, 8:13] = encode("GATTA")
+    codes[3, 25:30] = encode("GATTA")
+    store_of(codes, [1] * 4, ["train"] * 4, bin=8).write(tmp_path / "s.safetensors")
+    weights = save(tmp_path / "w.safetensors", [danq])
+    table, _ = export(tmp_path, weights, tmp_path / "s.safetensors")
+    assert table.n_sites["k00"] == 2
+    assert table.consensus["k00"] == "GATTA"
+
+
+def test_the_same_bytes_twice(tmp_path):
+    torch.manual_seed(1)
+    network = models.DeepBind(20, n_kernels=6, kernel_size=5, both_strands=True)
+    store_of(random_codes(0, 30, 20), [1, 0] * 15, ["train"] * 30).write(tmp_path / "s.safetensors")
+    weights = save(tmp_path / "w.safetensors", [network])
+    found = []
+    for _ in range(2):
+        export(tmp_path, weights, tmp_path / "s.safetensors")
+        found.append([(tmp_path / name).read_bytes() for name in ("m.meme", "m.tsv")])
+    assert found[0] == found[1]

@@ -1,0 +1,294 @@
+"""Metrics of hand-made models on small test splits, of bins and of FASTA files."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from builders import store_of
+
+from motifloom import models, scoring
+from motifloom.evaluation import TEXT_COLUMNS
+from motifloom.files import InputError, read_table
+from motifloom.motifs import Motif, write_meme
+from motifloom.sequences import encode, one_hot
+from motifloom.store import read_arrays
+
+WORD = "ACGT"
+TEST = {"n_bootstrap": 20, "seed": 1}
+
+
+def deepbind(path, word=WORD, members=(1.0,), **info):
+    """A model whose logit is the number of bases that agree with `word`, times each member."""
+    networks = []
+    for factor in members:
+        network = models.DeepBind(6, n_kernels=1, kernel_size=len(word))
+        with torch.no_grad():
+            network.conv.weight.copy_(torch.from_numpy(one_hot(encode(word)[None])))
+            network.conv.bias.zero_()
+            network.dense.weight.fill_(factor)
+            network.dense.bias.zero_()
+        networks.append(network)
+    described = {
+        "network": "DeepBind",
+        "preset": "tiny",
+        "hyperparameters": networks[0].hyperparameters,
+        "members": len(networks),
+        "best_member": 0,
+        "strands": "given",
+        "alphabet": "dna",
+        "targets": ["TF1"],
+        "target_mean": 0.0,
+        "target_scale": 1.0,
+    }
+    models.save(models.TrainedModel(networks, described | info), path)
+    return path
+
+
+@pytest.fixture
+def meme(tmp_path):
+    word = Motif("M1", one_hot(encode("ACG")[None])[0].astype(float), n_sites=10)
+    write_meme([word], tmp_path / "motifs.meme")
+    return f"{tmp_path / 'motifs.meme'}#M1"
+
+
+def rows_of(letters, *more):
+    return np.stack([encode(word) for word in (letters, *more)])
+
+
+def windows_store(**info):
+    """Test: two sites, a shuffle and a GC-matched negative each; train and validation too."""
+    words = ["AACGTA", "AACGAA", "CCCCCC", "TACGCC", "GGGGGG", "AACCTA", "ACGTAA", "TTTTTT"]
+    split = ["test"] * 6 + ["train", "validation"]
+    return store_of(
+        rows_of(*words),
+        [1, 1, 0, 0, 0, 0, 1, 1],
+        split,
+        kind=[0, 0, 1, 1, 2, 2, 0, 0],
+        kinds=("site", "dinucleotide", "gc"),
+        **{"negatives": "dinucleotide"} | info,
+    )
+
+
+def evaluate(tmp_path, store, weights, motif=""):
+    store.write(tmp_path / "sequences.safetensors")
+    scoring.evaluate_windows(
+        tmp_path / "sequences.safetensors",
+        weights,
+        tmp_path / "metrics.tsv",
+        tmp_path / "curves.tsv",
+        tmp_path / "curves.svg",
+        dataset="set1",
+        tf="TF1",
+        motif=motif,
+        release="JASPAR2024",
+        **TEST,
+    )
+    assert (tmp_path / "curves.svg").read_text().count("<svg") == 1
+    return read_table(tmp_path / "metrics.tsv", TEXT_COLUMNS)
+
+
+def test_windows(tmp_path):
+    weights = deepbind(tmp_path / "weights.safetensors")
+    table = evaluate(tmp_path, windows_store(), {"mine": weights})
+    assert table.model.tolist() == ["mine", "mine"]
+    assert table.negatives.tolist() == ["dinucleotide", "gc"]
+    assert table.examples.tolist() == ["windows", "windows"]
+    assert table.n.tolist() == [4, 4]
+    assert table.n_positive.tolist() == [2, 2]
+    # Scores: sites 4 and 3; shuffles 1 and 3; GC-matched 1 and 3 (AC-T).
+    assert table.auroc.tolist() == [0.875, 0.875]
+    assert table.note.tolist() == ["", ""]
+    assert (table.auroc_low <= table.auroc).all()
+    assert (table.auroc <= table.auroc_high).all()
+    curves = read_table(tmp_path / "curves.tsv")
+    assert set(curves.curve) == {"roc", "pr"}
+    assert set(curves.model) == {"mine"}
+
+
+def test_ensembles_stand_beside_their_best_single_training(tmp_path):
+    weights = deepbind(tmp_path / "w.safetensors", members=(-1.0, 2.0), best_member=0)
+    table = evaluate(tmp_path, windows_store(), {"mine": weights})
+    first = table[table.negatives == "dinucleotide"].set_index("model")
+    assert first.index.tolist() == ["mine", "mine-single"]
+    assert first.preset.tolist() == ["mine", "mine"]
+    assert first.members.tolist() == [2, 1]
+    # The mean of -1 and 2 times the score ranks as the score does, -1 the other way round.
+    assert first.auroc.tolist() == [0.875, 0.125]
+
+
+def test_the_known_matrix_is_a_row(tmp_path, meme):
+    weights = deepbind(tmp_path / "w.safetensors", "GGGG")
+    table = evaluate(tmp_path, windows_store(), {"mine": weights}, meme)
+    pwm = table[(table.model == "pwm") & (table.negatives == "gc")].iloc[0]
+    assert pwm.preset == "M1"
+    assert pwm.members == 1
+    assert pwm.auroc == 1.0
+
+
+def test_the_matrix_sees_one_strand_of_rna(tmp_path, meme):
+    # ACG stands in the first site only as CGT, on the other strand.
+    store = windows_store()
+    store.codes[:2] = rows_of("TTCGTT", "TTACGT")
+    weights = deepbind(tmp_path / "w.safetensors")
+    found = {}
+    for alphabet in ("dna", "rna"):
+        info = store.info | {"alphabet": alphabet}
+        table = evaluate(tmp_path, replace(store, info=info), {"mine": weights}, meme)
+        found[alphabet] = table[(table.model == "pwm") & (table.negatives == "gc")].auroc.item()
+    assert found["rna"] < found["dna"] == 1.0
+
+
+def test_given_negatives(tmp_path):
+    words = rows_of("AACGTA", "AACGAA", "CCCCCC", "GGGGGG")
+    store = store_of(words, [1, 1, 0, 0], ["test"] * 4, kinds=("given",), negatives="given")
+    table = evaluate(tmp_path, store, {"mine": deepbind(tmp_path / "w.safetensors")})
+    assert table.negatives.tolist() == ["given"]
+    assert table.auroc.tolist() == [1.0]
+
+
+@pytest.mark.parametrize("split", [["test", "test"], ["train", "train"]], ids=["sites", "nothing"])
+def test_test_splits_without_both_classes(tmp_path, split):
+    store = store_of(rows_of("AACGTA", "AACGAA"), [1, 1], split, negatives="none")
+    table = evaluate(tmp_path, store, {"mine": deepbind(tmp_path / "w.safetensors")})
+    assert table.auroc.isna().all()
+    assert table.note.tolist() == ["one class only in the test split"]
+
+
+def scored_store(values, **info):
+    words = rows_of("ACGTTT", "ACGATT", "ACTTTT", "TTTTTT", "ACGTAA", "AAAAAA")
+    split = ["test"] * 5 + ["train"]
+    return store_of(words, [*values, 0], split, kinds=("given",), labels="score", **info)
+
+
+def test_scores(tmp_path, meme):
+    weights = deepbind(tmp_path / "w.safetensors", target_mean=10.0, target_scale=2.0)
+    # Scores are 10 + 2 x (4, 3, 3, 1, 4).
+    table = evaluate(tmp_path, scored_store([18, 16, 16, 12, 18]), {"mine": weights}, meme)
+    mine, pwm = (table[table.model == name].iloc[0] for name in ("mine", "pwm"))
+    assert mine.negatives == "none"
+    assert mine.n == 5
+    assert mine.pearson == pytest.approx(1)
+    assert mine.spearman == pytest.approx(1)
+    assert mine.mse == pytest.approx(0)
+    assert np.isnan(mine.auroc)
+    assert np.isnan(pwm.mse)
+    points = read_table(tmp_path / "curves.tsv")
+    assert points[points.model == "mine"].x.tolist() == [18, 16, 16, 12, 18]
+    assert points[points.model == "mine"].y.tolist() == [18, 16, 16, 12, 18]
+
+
+def test_the_same_bytes_twice(tmp_path):
+    found = []
+    for name in "ab":
+        folder = tmp_path / name
+        folder.mkdir()
+        evaluate(folder, windows_store(), {"mine": deepbind(folder / "w.safetensors")})
+        files = ("metrics.tsv", "curves.tsv", "curves.svg")
+        found.append([(folder / file).read_bytes() for file in files])
+    assert found[0] == found[1]
+
+
+# Bins
+
+
+def danq(path, targets=("set1", "set2")):
+    torch.manual_seed(0)
+    network = models.DanQ(
+        12, len(targets), n_kernels=3, kernel_size=3, pool_size=2, lstm_units=2, dense_units=0
+    )
+    info = {
+        "network": "DanQ",
+        "preset": "danq",
+        "hyperparameters": network.hyperparameters,
+        "members": 1,
+        "best_member": 0,
+        "strands": "mean",
+        "targets": list(targets),
+        "target_mean": 0.0,
+        "target_scale": 1.0,
+    }
+    models.save(models.TrainedModel([network], info), path)
+    return path
+
+
+def bins_store(tmp_path):
+    """Bins of 6 bases in contexts of 12; set1 has the word in the bin, set2 in a flank."""
+    bins = ["TTACGT", "ACGTCC", "TTTTTT", "CCCCCC", "TTATTT"]
+    codes = rows_of(*[f"GGG{letters}ACG" for letters in bins], "A" * 12)
+    labels = [[1, 0], [1, 1], [0, 0], [0, 0], [0, 1], [1, 1]]
+    store = store_of(
+        codes,
+        labels,
+        ["test"] * 5 + ["train"],
+        kind=[0, 0, 0, 1, 0, 0],
+        kinds=("sampled", "unsampled"),
+        bin=6,
+        targets=["set1", "set2"],
+    )
+    store.write(tmp_path / "bins.safetensors")
+    return tmp_path / "bins.safetensors"
+
+
+def test_predicted_bins(tmp_path):
+    store, weights = bins_store(tmp_path), danq(tmp_path / "danq.safetensors")
+    scoring.predict_bins(store, weights, tmp_path / "scores.safetensors")
+    arrays, info = read_arrays(tmp_path / "scores.safetensors")
+    codes = np.array(read_arrays(store)[0]["codes"][:5])
+    np.testing.assert_allclose(arrays["scores"], models.load(weights).score(codes), atol=1e-6)
+    assert arrays["scores"].shape == (5, 2)
+    assert info == {"rows": "test"}
+
+
+def test_predictions_for_other_targets(tmp_path):
+    store, weights = bins_store(tmp_path), danq(tmp_path / "danq.safetensors", ("set1", "set3"))
+    with pytest.raises(InputError, match="its targets are not those of"):
+        scoring.predict_bins(store, weights, tmp_path / "scores.safetensors")
+
+
+def test_evaluated_bins(tmp_path, meme):
+    from motifloom.store import write_arrays
+
+    store = bins_store(tmp_path)
+    scores = np.array([[5, 0], [4, 0], [3, 0], [9, 0], [1, 0]], np.float32)
+    write_arrays(tmp_path / "danq.scores", {"scores": ((5, 2), np.float32)}, [scores], {})
+    scoring.evaluate_bins(
+        store,
+        {"danq": tmp_path / "danq.scores"},
+        deepbind(tmp_path / "w.safetensors", members=(1.0, 1.0)),
+        tmp_path / "metrics.tsv",
+        dataset="set1",
+        tf="TF1",
+        motif=meme,
+        release="JASPAR2024",
+        **TEST,
+    )
+    table = read_table(tmp_path / "metrics.tsv", TEXT_COLUMNS)
+    assert table.model.tolist() == ["danq", "tiny", "pwm"] * 2
+    assert table.examples.tolist() == ["bins"] * 3 + ["bins-all"] * 3
+    assert table.negatives.tolist() == ["bins"] * 6
+    assert table.n.tolist() == [4] * 3 + [5] * 3
+    assert table.n_positive.tolist() == [2] * 6
+    # DanQ's scores rank an unsampled bin first; the others see the word in the bin alone.
+    assert table.auroc.tolist() == pytest.approx([1, 1, 1, 2 / 3, 1, 1])
+    assert table.members.tolist() == [1, 2, 1] * 2
+
+
+# FASTA files
+
+
+def test_scored_fasta(tmp_path):
+    fasta = tmp_path / "sequences.fa"
+    fasta.write_text(">a first\nACGTTT\n>b\nACGA\n>c\nTTTTTTTTTT\n")
+    scoring.score_fasta(deepbind(tmp_path / "w.safetensors"), fasta, tmp_path / "scores.tsv")
+    table = read_table(tmp_path / "scores.tsv")
+    expected = pd.DataFrame({"sequence": ["a", "b", "c"], "length": [6, 4, 10], "TF1": [4, 3, 1]})
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+
+
+def test_scored_fasta_of_several_targets(tmp_path):
+    fasta = tmp_path / "sequences.fa"
+    fasta.write_text(">a\nACGTTTACGTTT\n")
+    scoring.score_fasta(danq(tmp_path / "w.safetensors"), fasta, tmp_path / "scores.tsv")
+    assert list(read_table(tmp_path / "scores.tsv")) == ["sequence", "length", "set1", "set2"]

@@ -1,0 +1,105 @@
+"""What runs again after a change: the jobs it touches and no other."""
+
+import ast
+import re
+
+import pytest
+from conftest import Project, copy_source
+
+SUMMARIES = {"collect_metrics", "collect_matches", "draw_comparison", "write_report", "all"}
+NEW = ("NEW", "SPI1", "peaks", "data/SPI1.bed.gz", "", "dna", "binary", "data/motifs.meme#SPI1")
+# Rules that the tiny project has no job of.
+IDLE = {"simulate_example", "download", "score_sequences"}
+JOBS_OF_NEW = {
+    "extract_windows NEW",
+    "train_deepbind deepbind NEW",
+    "evaluate_windows NEW",
+    "export_motifs deepbind NEW",
+    "annotate_motifs deepbind NEW",
+}
+
+
+def test_a_new_dataset_runs_its_own_jobs_only(copy):
+    copy.datasets.append(NEW)
+    assert copy.plan().jobs == JOBS_OF_NEW | SUMMARIES
+
+
+def test_a_new_dataset_in_the_middle_does_too(copy):
+    copy.datasets.insert(1, NEW)
+    assert copy.plan().jobs == JOBS_OF_NEW | SUMMARIES
+
+
+def test_a_new_multitask_dataset_also_trains_the_multitask_model(copy):
+    copy.datasets.append(NEW)
+    copy.config["multitask"]["datasets"].append("NEW")
+    jobs_of_danq = {"train_danq danq", "predict_bins danq", "label_bins"}
+    jobs_of_danq |= {f"{rule} danq multitask" for rule in ("export_motifs", "annotate_motifs")}
+    jobs_of_danq |= {f"evaluate_bins {name}" for name in ("GATA1", "SPI1.rep-2+b", "NEW")}
+    assert copy.plan().jobs == JOBS_OF_NEW | jobs_of_danq | SUMMARIES
+
+
+def test_a_removed_dataset_rewrites_the_summaries_only(copy):
+    copy.datasets = [row for row in copy.datasets if row[0] != "MYC"]
+    assert copy.plan().jobs == SUMMARIES
+
+
+def test_new_peaks_of_one_dataset_leave_the_others_alone(copy):
+    peaks = copy.folder / "data/MYC.narrowPeak"
+    peaks.write_text("".join(peaks.read_text().splitlines(keepends=True)[1:]))
+    jobs = {job.replace("NEW", "MYC") for job in JOBS_OF_NEW}
+    assert copy.plan().jobs == jobs | SUMMARIES
+
+
+@pytest.mark.parametrize(
+    ("module", "untouched"),
+    [
+        ("negatives", {"encode_genome", "prepare_database"}),
+        ("bins", {"extract_windows", "encode_sequences", "train_deepbind", "evaluate_windows"}),
+        ("databases", {"extract_windows", "label_bins", "train_deepbind", "train_danq"}),
+        ("example", {"encode_genome", "extract_windows", "collect_metrics"}),
+    ],
+)
+def test_an_edited_library_module_reruns_the_rules_that_import_it(
+    finished, tmp_path, module, untouched
+):
+    edited = copy_source(finished.source, tmp_path / "source")
+    with open(edited / f"workflow_scripts/motifloom/{module}.py", "a") as stream:
+        stream.write("\n# An edit.\n")
+    result = Project(finished.folder, edited).call("--cores", "2", "--dry-run", hash_seed=4)
+    assert result.returncode == 0
+    users = {rule for rule, modules in imports_by_rule(edited).items() if module in modules}
+    users -= IDLE
+    listed = re.search(r"Rules with provenance triggered jobs: (.*)", result.output)
+    # The page's template lies with the workflow, which lies elsewhere now.
+    triggered = set(listed[1].split()) - {"write_report"}
+    assert triggered <= users
+    assert users <= result.rules
+    assert not untouched & result.rules
+    assert bool(triggered) == bool(users)
+
+
+def imports_by_rule(source):
+    """Rule -> library modules that its script imports, directly or through others."""
+    scripts = source / "workflow_scripts"
+    imported = {path.stem: imports_of(path) for path in (scripts / "motifloom").glob("*.py")}
+    found = {}
+    for path in (source / "rules").glob("*.smk"):
+        rules = re.findall(
+            r'^rule (\w+):.*?"\.\./workflow_scripts/(\w+\.py)"\n*(?=\n\S|\Z)',
+            path.read_text(),
+            re.MULTILINE | re.DOTALL,
+        )
+        for rule, script in rules:
+            waiting, reached = imports_of(scripts / script), set()
+            while waiting:
+                reached |= waiting
+                waiting = set().union(*(imported[name] for name in waiting)) - reached
+            found[rule] = reached
+    return found
+
+
+def imports_of(path):
+    nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+    whole = {alias.name for n in nodes if n.module == "motifloom" for alias in n.names}
+    parts = {n.module for n in nodes if n.module and n.module.startswith("motifloom.")}
+    return whole | {module.removeprefix("motifloom.") for module in parts}

@@ -1,0 +1,230 @@
+"""Whole runs on the tiny project: what they write, that they end, and that they repeat."""
+
+import csv
+import re
+from html.parser import HTMLParser
+
+from conftest import CONFIG, DATASETS, make_project
+
+from motifloom.evaluation import METRIC_COLUMNS, ONE_CLASS
+
+MATCH_COLUMNS = [
+    "dataset",
+    "model",
+    "kernel",
+    "n_sites",
+    "information",
+    "initialised_from",
+    "match",
+    "match_name",
+    "evalue",
+    "recovers",
+]
+NAMES = [row[0] for row in DATASETS]
+MULTITASK = CONFIG["multitask"]["datasets"]
+MODELS = [("deepbind", name) for name in NAMES] + [("danq", "multitask")]
+
+
+def read_rows(path):
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def files_below(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def expected_outputs():
+    """Every file of results/<name>/ that has a fixed name."""
+    expected = {"metrics.tsv", "matches.tsv", "report.html", "evaluation/comparison.svg"}
+    expected |= {"genome/genome.safetensors", "genome/chrom.sizes", "motifs/database.meme"}
+    expected |= {"multitask/bins.safetensors", "multitask/qc.tsv"}
+    expected |= {"models/danq/multitask/test_scores.safetensors"}
+    expected |= {f"evaluation/{name}/bins.metrics.tsv" for name in MULTITASK}
+    for name in NAMES:
+        expected |= {f"sequences/{name}/{file}" for file in ("sequences.safetensors", "qc.tsv")}
+        windows = ("windows.metrics.tsv", "windows.curves.tsv", "windows.svg")
+        expected |= {f"evaluation/{name}/{file}" for file in windows}
+    for model, name in MODELS:
+        trained = ("weights.safetensors", "history.tsv", "history.svg")
+        expected |= {f"models/{model}/{name}/{file}" for file in trained}
+        read_off = ("motifs.meme", "motifs.tsv", "matches.tsv")
+        expected |= {f"motifs/{model}/{name}/{file}" for file in read_off}
+    return expected
+
+
+def test_every_output_is_there_and_nothing_else(finished):
+    found = files_below(finished.results)
+    logos = {name for name in found if re.fullmatch(r"motifs/\w+/[^/]+/logos/\w+\.(svg|png)", name)}
+    assert found - logos == expected_outputs()
+    assert all((finished.results / name).stat().st_size for name in found)
+    assert all((finished.results / f"motifs/{m}/{d}/logos").is_dir() for m, d in MODELS)
+
+
+def test_metrics_have_a_row_for_every_model_and_kind_of_example(finished):
+    rows = read_rows(finished.results / "metrics.tsv")
+    assert tuple(rows[0]) == METRIC_COLUMNS
+    expected = set()
+    for name in MULTITASK:
+        for model in ("deepbind", "deepbind-single", "pwm"):
+            expected |= {(name, model, "windows", kind) for kind in ("dinucleotide", "gc")}
+        for model in ("deepbind", "danq", "pwm"):
+            expected |= {(name, model, examples, "bins") for examples in ("bins", "bins-all")}
+    expected |= {("MYC", m, "windows", "dinucleotide") for m in ("deepbind", "deepbind-single")}
+    scored = ("deepbind", "deepbind-single", "pwm")
+    expected |= {("selex", model, "windows", "none") for model in scored}
+    found = [(row["dataset"], row["model"], row["examples"], row["negatives"]) for row in rows]
+    assert set(found) == expected
+    assert len(found) == len(expected)
+
+
+def test_metrics_are_numbers_within_their_range(finished):
+    for row in read_rows(finished.results / "metrics.tsv"):
+        if row["dataset"] in MULTITASK:
+            assert 0 <= float(row["auroc_low"]) <= float(row["auroc_high"]) <= 1
+            assert 0 <= float(row["auprc"]) <= 1
+            assert 0 < int(row["n_positive"]) < int(row["n"])
+            assert row["pearson"] == row["mse"] == "NA"
+        elif row["dataset"] == "selex":
+            assert -1 <= float(row["spearman"]) <= 1
+            assert row["auroc"] == "NA"
+        members = {"deepbind": "2"}.get(row["model"], "1")
+        assert row["members"] == members
+
+
+def test_all_bins_are_more_than_the_sampled_ones(finished):
+    rows = read_rows(finished.results / "evaluation/GATA1/bins.metrics.tsv")
+    count = {row["examples"]: int(row["n"]) for row in rows}
+    positive = {row["examples"]: int(row["n_positive"]) for row in rows}
+    assert count["bins"] < count["bins-all"]
+    assert positive["bins"] == positive["bins-all"]
+
+
+def test_the_planted_motif_finds_its_windows(finished):
+    rows = read_rows(finished.results / "evaluation/GATA1/windows.metrics.tsv")
+    assert all(float(row["auroc"]) > 0.9 for row in rows if row["model"] == "pwm")
+
+
+def test_a_dataset_without_test_peaks_is_noted_and_the_run_goes_on(finished):
+    rows = [r for r in read_rows(finished.results / "metrics.tsv") if r["dataset"] == "MYC"]
+    assert len(rows) == 2
+    for row in rows:
+        assert (row["n"], row["auroc"], row["auprc_high"]) == ("0", "NA", "NA")
+        assert row["note"] == ONE_CLASS
+    counts = {row["stage"]: row["count"] for row in qc_of(finished, "MYC")}
+    assert counts["test sites"] == "0"
+
+
+def qc_of(project, dataset):
+    return read_rows(project.results / f"sequences/{dataset}/qc.tsv")
+
+
+def test_qc_counts_what_was_read(finished):
+    for name, expected in (("GATA1", "140"), ("SPI1.rep-2+b", "140"), ("MYC", "105")):
+        first = qc_of(finished, name)[0]
+        assert (first["stage"], first["count"]) == ("peaks read", expected)
+
+
+def test_matches_list_every_kernel_of_every_model(finished):
+    rows = read_rows(finished.results / "matches.tsv")
+    assert list(rows[0]) == MATCH_COLUMNS
+    kernels = [(row["model"], row["dataset"], row["kernel"]) for row in rows]
+    assert len(set(kernels)) == len(kernels)
+    assert {kernel[:2] for kernel in kernels} == set(MODELS)
+    per_model = [sum(kernel[:2] == model for kernel in kernels) for model in MODELS]
+    # Two members of eight kernels each, and one DanQ of eight.
+    assert set(per_model[:-1]) <= {8, 16}
+    assert per_model[-1] == 8
+
+
+class Text(HTMLParser):
+    """The text of a page, and the tags left open at its end."""
+
+    def __init__(self):
+        super().__init__()
+        self.text, self.open = [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag in ("html", "body", "table", "section", "script", "style"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self.open:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_report_opens_and_names_every_dataset(finished):
+    page = Text()
+    page.feed((finished.results / "report.html").read_text(encoding="utf-8"))
+    page.close()
+    text = " ".join(page.text)
+    assert page.open == []
+    assert all(name in text for name in NAMES)
+    assert ONE_CLASS in text
+
+
+def test_logs_and_benchmarks_are_written(finished):
+    rules = {
+        "extract_windows": ["GATA1", "SPI1.rep-2+b", "MYC"],
+        "encode_sequences": ["selex"],
+        "train_deepbind": [f"deepbind/{name}" for name in NAMES],
+        "train_danq": ["danq"],
+        "predict_bins": ["danq"],
+        "evaluate_windows": NAMES,
+        "evaluate_bins": MULTITASK,
+        "export_motifs": [f"{model}/{name}" for model, name in MODELS],
+        "annotate_motifs": [f"{model}/{name}" for model, name in MODELS],
+    }
+    jobs = {f"{rule}/{job}" for rule, jobs in rules.items() for job in jobs}
+    jobs |= {"encode_genome", "label_bins", "prepare_database"}
+    summaries = {"collect_metrics", "collect_matches", "draw_comparison", "write_report"}
+    logs = {name for name in files_below(finished.logs) if name.endswith(".log")}
+    assert logs == {f"{job}.log" for job in jobs | summaries}
+    timed = files_below(finished.logs / "benchmarks")
+    assert timed >= {f"{job}.tsv" for job in jobs}
+    for name in logs:
+        text = (finished.logs / name).read_text(encoding="utf-8")
+        assert "Traceback" not in text
+        assert "Warning" not in text, f"{name}: {text}"
+        if name.startswith("train_"):
+            assert "validation loss" in text
+    for name in timed:
+        assert float(read_rows(finished.logs / "benchmarks" / name)[0]["s"]) >= 0
+
+
+def test_a_second_call_has_nothing_to_do(finished):
+    result = finished.call("--cores", "2", "--dry-run", hash_seed=3)
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.output, sorted(result.jobs)
+
+
+def test_two_runs_from_scratch_write_the_same_bytes(finished, tmp_path, source):
+    second = make_project(tmp_path / "another place", source)
+    result = second.run(hash_seed=2)
+    assert result.returncode == 0, result.output
+    assert files_below(second.results) == files_below(finished.results)
+    different = [
+        name
+        for name in sorted(files_below(second.results))
+        if (second.results / name).read_bytes() != (finished.results / name).read_bytes()
+    ]
+    assert different == []
+
+
+def test_own_sequences_are_scored_without_training_again(copy):
+    name = "my sequences.fa"
+    text = ">first\nACGTAGATAAGGACGTACGTACGTAC\n>second one\nTTTTTTTTTTTTTTTTTTTTTTTTTT\n"
+    (copy.folder / name).write_text(text, encoding="ascii")
+    copy.config["score"] = {"mine": name}
+    planned = copy.plan()
+    assert planned.jobs - {"write_report", "all"} == {f"score_sequences mine {n}" for n in NAMES}
+    targets = [f"results/tiny/scores/mine/{dataset}.tsv" for dataset in ("GATA1", "selex")]
+    result = copy.run(*targets)
+    assert result.returncode == 0, result.output
+    rows = read_rows(copy.results / "scores/mine/GATA1.tsv")
+    assert list(rows[0]) == ["sequence", "length", "GATA1"]
+    assert [(row["sequence"], row["length"]) for row in rows] == [("first", "26"), ("second", "26")]
+    assert all(float(row["GATA1"]) == float(row["GATA1"]) for row in rows)
