@@ -212,6 +212,24 @@ def motif_file(dataset):
     return given(DATASETS.motif[dataset].rpartition("#")[0])
 
 
+def datasets_of(wildcards):
+    """The datasets that a model was trained on."""
+    return (
+        config["multitask"]["datasets"] if wildcards.dataset == "multitask" else [wildcards.dataset]
+    )
+
+
+def own_motifs(wildcards):
+    """TF name -> motif spec of the known motifs that a model's kernels may recover."""
+    names = datasets_of(wildcards)
+    return {DATASETS.tf[name]: motif_spec(name) for name in names if motif_spec(name)}
+
+
+def known_motif_files(wildcards):
+    """The MEME files in which those motifs stand."""
+    return sorted({path for name in datasets_of(wildcards) for path in motif_file(name)})
+
+
 def trained_models():
     """(model, dataset) of every trained model, in a fixed order."""
     return [(p, d) for d in DATASETS.index for p in PRESETS] + [
@@ -226,5 +244,7 @@ def grown(megabytes):
 
 GPU = int(config["device"] == "cuda")
 SCORES = [
-    f"{RESULTS}/scores/{fasta}/{dataset}.tsv" for fasta in config["score"] for dataset in DATASETS.index
+    f"{RESULTS}/scores/{fasta}/{dataset}.tsv"
+    for fasta in config["score"]
+    for dataset in DATASETS.index
 ]

@@ -3,22 +3,24 @@
 
 rule train_deepbind:
     input:
-        store=RESULTS + "/sequences/{dataset}/sequences.safetensors",
+        store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
     output:
-        weights=RESULTS + "/models/{preset}/{dataset}/weights.safetensors",
-        history=RESULTS + "/models/{preset}/{dataset}/history.tsv",
+        weights=f"{RESULTS}/models/{{preset}}/{{dataset}}/weights.safetensors",
+        history=f"{RESULTS}/models/{{preset}}/{{dataset}}/history.tsv",
         curve=report(
-            RESULTS + "/models/{preset}/{dataset}/history.svg",
+            f"{RESULTS}/models/{{preset}}/{{dataset}}/history.svg",
             caption="../report/history.rst",
             category="Training",
             labels={"dataset": "{dataset}", "model": "{preset}"},
         ),
     log:
-        LOGS + "/train_deepbind/{preset}/{dataset}.log",
+        f"{LOGS}/train_deepbind/{{preset}}/{{dataset}}.log",
     benchmark:
-        BENCHMARKS + "/train_deepbind/{preset}/{dataset}.tsv"
+        f"{BENCHMARKS}/train_deepbind/{{preset}}/{{dataset}}.tsv"
     wildcard_constraints:
         preset="|".join(map(re.escape, PRESETS)),
+    conda:
+        "../envs/models.yaml"
     threads: config["threads"]["deepbind"]
     resources:
         mem_mb=grown(2000),
@@ -31,7 +33,5 @@ rule train_deepbind:
         loss=config["models"]["score_loss"],
         device=config["device"],
         library=library("train_deepbind.py"),
-    conda:
-        "../envs/models.yaml"
     script:
         "../workflow_scripts/train_deepbind.py"

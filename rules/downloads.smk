@@ -5,9 +5,9 @@ rule download:
     input:
         lambda wildcards: storage.http(ABSENT[wildcards.path].url),
     output:
-        RESULTS + "/downloads/{path}",
+        f"{RESULTS}/downloads/{{path}}",
     log:
-        LOGS + "/download/{path}.log",
+        f"{LOGS}/download/{{path}}.log",
     wildcard_constraints:
         path="|".join(map(re.escape, ABSENT)) or "(?!)",
     # Compute nodes of a cluster often have no way to the internet.

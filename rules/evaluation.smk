@@ -3,22 +3,24 @@
 
 rule evaluate_windows:
     input:
-        store=RESULTS + "/sequences/{dataset}/sequences.safetensors",
+        store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
         weights=lambda wildcards: [weights_of(p, wildcards.dataset) for p in PRESETS],
         motif=lambda wildcards: motif_file(wildcards.dataset),
     output:
-        metrics=RESULTS + "/evaluation/{dataset}/windows.metrics.tsv",
-        curves=RESULTS + "/evaluation/{dataset}/windows.curves.tsv",
+        metrics=f"{RESULTS}/evaluation/{{dataset}}/windows.metrics.tsv",
+        curves=f"{RESULTS}/evaluation/{{dataset}}/windows.curves.tsv",
         figure=report(
-            RESULTS + "/evaluation/{dataset}/windows.svg",
+            f"{RESULTS}/evaluation/{{dataset}}/windows.svg",
             caption="../report/curves.rst",
             category="Evaluation",
             labels={"dataset": "{dataset}"},
         ),
     log:
-        LOGS + "/evaluate_windows/{dataset}.log",
+        f"{LOGS}/evaluate_windows/{{dataset}}.log",
     benchmark:
-        BENCHMARKS + "/evaluate_windows/{dataset}.tsv"
+        f"{BENCHMARKS}/evaluate_windows/{{dataset}}.tsv"
+    conda:
+        "../envs/models.yaml"
     resources:
         mem_mb=grown(2000),
         runtime=30,
@@ -30,8 +32,6 @@ rule evaluate_windows:
         bootstraps=config["evaluation"]["bootstraps"],
         seed=config["seed"],
         library=library("evaluate_windows.py"),
-    conda:
-        "../envs/models.yaml"
     script:
         "../workflow_scripts/evaluate_windows.py"
 
@@ -43,11 +43,13 @@ rule evaluate_bins:
         weights=lambda wildcards: weights_of(PRESETS[0], wildcards.dataset),
         motif=lambda wildcards: motif_file(wildcards.dataset),
     output:
-        metrics=RESULTS + "/evaluation/{dataset}/bins.metrics.tsv",
+        metrics=f"{RESULTS}/evaluation/{{dataset}}/bins.metrics.tsv",
     log:
-        LOGS + "/evaluate_bins/{dataset}.log",
+        f"{LOGS}/evaluate_bins/{{dataset}}.log",
     benchmark:
-        BENCHMARKS + "/evaluate_bins/{dataset}.tsv"
+        f"{BENCHMARKS}/evaluate_bins/{{dataset}}.tsv"
+    conda:
+        "../envs/models.yaml"
     resources:
         mem_mb=grown(2000),
         runtime=30,
@@ -59,8 +61,6 @@ rule evaluate_bins:
         bootstraps=config["evaluation"]["bootstraps"],
         seed=config["seed"],
         library=library("evaluate_bins.py"),
-    conda:
-        "../envs/models.yaml"
     script:
         "../workflow_scripts/evaluate_bins.py"
 
@@ -68,14 +68,16 @@ rule evaluate_bins:
 rule collect_metrics:
     input:
         expand(rules.evaluate_windows.output.metrics, dataset=DATASETS.index),
-        expand(rules.evaluate_bins.output.metrics, dataset=config["multitask"]["datasets"]) if MULTITASK else [],
+        expand(rules.evaluate_bins.output.metrics, dataset=config["multitask"]["datasets"])
+        if MULTITASK
+        else [],
     output:
         report(f"{RESULTS}/metrics.tsv", caption="../report/metrics.rst", category="Summary"),
     log:
         f"{LOGS}/collect_metrics.log",
-    params:
-        library=library("collect_tables.py"),
     conda:
         "../envs/data.yaml"
+    params:
+        library=library("collect_tables.py"),
     script:
         "../workflow_scripts/collect_tables.py"

@@ -14,6 +14,8 @@ rule simulate_example:
         truth="results/example/simulated/truth.tsv",
     log:
         "logs/example/simulate_example.log",
+    conda:
+        "../envs/motifs.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -21,7 +23,5 @@ rule simulate_example:
     params:
         seed=config["seed"],
         library=library("simulate_example.py"),
-    conda:
-        "../envs/motifs.yaml"
     script:
         "../workflow_scripts/simulate_example.py"

@@ -19,6 +19,8 @@ rule label_bins:
         f"{LOGS}/label_bins.log",
     benchmark:
         f"{BENCHMARKS}/label_bins.tsv"
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=grown(4000),
         runtime=60,
@@ -30,8 +32,6 @@ rule label_bins:
         max_unknown=config["windows"]["max_unknown"],
         seed=config["seed"],
         library=library("label_bins.py"),
-    conda:
-        "../envs/data.yaml"
     script:
         "../workflow_scripts/label_bins.py"
 
@@ -40,20 +40,22 @@ rule train_danq:
     input:
         store=rules.label_bins.output.store,
     output:
-        weights=RESULTS + "/models/{preset}/multitask/weights.safetensors",
-        history=RESULTS + "/models/{preset}/multitask/history.tsv",
+        weights=f"{RESULTS}/models/{{preset}}/multitask/weights.safetensors",
+        history=f"{RESULTS}/models/{{preset}}/multitask/history.tsv",
         curve=report(
-            RESULTS + "/models/{preset}/multitask/history.svg",
+            f"{RESULTS}/models/{{preset}}/multitask/history.svg",
             caption="../report/history.rst",
             category="Training",
             labels={"dataset": "multitask", "model": "{preset}"},
         ),
     log:
-        LOGS + "/train_danq/{preset}.log",
+        f"{LOGS}/train_danq/{{preset}}.log",
     benchmark:
-        BENCHMARKS + "/train_danq/{preset}.tsv"
+        f"{BENCHMARKS}/train_danq/{{preset}}.tsv"
     wildcard_constraints:
         preset="|".join(map(re.escape, config["models"]["multitask"])) or "(?!)",
+    conda:
+        "../envs/models.yaml"
     threads: config["threads"]["multitask"]
     resources:
         mem_mb=grown(6000),
@@ -64,8 +66,6 @@ rule train_danq:
         seed=config["seed"],
         device=config["device"],
         library=library("train_danq.py"),
-    conda:
-        "../envs/models.yaml"
     script:
         "../workflow_scripts/train_danq.py"
 
@@ -73,20 +73,20 @@ rule train_danq:
 rule predict_bins:
     input:
         store=rules.label_bins.output.store,
-        weights=RESULTS + "/models/{preset}/multitask/weights.safetensors",
+        weights=f"{RESULTS}/models/{{preset}}/multitask/weights.safetensors",
     output:
-        scores=RESULTS + "/models/{preset}/multitask/test_scores.safetensors",
+        scores=f"{RESULTS}/models/{{preset}}/multitask/test_scores.safetensors",
     log:
-        LOGS + "/predict_bins/{preset}.log",
+        f"{LOGS}/predict_bins/{{preset}}.log",
     benchmark:
-        BENCHMARKS + "/predict_bins/{preset}.tsv"
+        f"{BENCHMARKS}/predict_bins/{{preset}}.tsv"
+    conda:
+        "../envs/models.yaml"
     threads: config["threads"]["multitask"]
     resources:
         mem_mb=grown(4000),
         runtime=60,
     params:
         library=library("predict_bins.py"),
-    conda:
-        "../envs/models.yaml"
     script:
         "../workflow_scripts/predict_bins.py"

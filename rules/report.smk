@@ -12,13 +12,13 @@ rule draw_comparison:
         ),
     log:
         f"{LOGS}/draw_comparison.log",
+    conda:
+        "../envs/models.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
         library=library("draw_comparison.py"),
-    conda:
-        "../envs/models.yaml"
     script:
         "../workflow_scripts/draw_comparison.py"
 
@@ -40,6 +40,8 @@ rule write_report:
         ),
     log:
         f"{LOGS}/write_report.log",
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
@@ -48,7 +50,5 @@ rule write_report:
         models=trained_models(),
         config=config,
         library=library("write_report.py"),
-    conda:
-        "../envs/report.yaml"
     script:
         "../workflow_scripts/write_report.py"

@@ -12,13 +12,13 @@ rule encode_genome:
         f"{LOGS}/encode_genome.log",
     benchmark:
         f"{BENCHMARKS}/encode_genome.tsv"
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=grown(4000),
         runtime=60,
     params:
         library=library("encode_genome.py"),
-    conda:
-        "../envs/data.yaml"
     script:
         "../workflow_scripts/encode_genome.py"
 
@@ -30,19 +30,21 @@ rule extract_windows:
         aliases=tables(config["genome"]["chromosome_aliases"]),
         excluded=given(*config["genome"]["excluded"]),
     output:
-        store=RESULTS + "/sequences/{dataset}/sequences.safetensors",
+        store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
         qc=report(
-            RESULTS + "/sequences/{dataset}/qc.tsv",
+            f"{RESULTS}/sequences/{{dataset}}/qc.tsv",
             caption="../report/qc.rst",
             category="Sequences",
             labels={"dataset": "{dataset}"},
         ),
     log:
-        LOGS + "/extract_windows/{dataset}.log",
+        f"{LOGS}/extract_windows/{{dataset}}.log",
     benchmark:
-        BENCHMARKS + "/extract_windows/{dataset}.tsv"
+        f"{BENCHMARKS}/extract_windows/{{dataset}}.tsv"
     wildcard_constraints:
         dataset="|".join(re.escape(d) for d in DATASETS.index if is_peaks(d)) or "(?!)",
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=grown(2000),
         runtime=30,
@@ -53,8 +55,6 @@ rule extract_windows:
         negatives=config["negatives"],
         seed=config["seed"],
         library=library("extract_windows.py"),
-    conda:
-        "../envs/data.yaml"
     script:
         "../workflow_scripts/extract_windows.py"
 
@@ -64,19 +64,21 @@ rule encode_sequences:
         table=lambda wildcards: locate(DATASETS.path[wildcards.dataset]),
         test=lambda wildcards: given(DATASETS.test_path[wildcards.dataset]),
     output:
-        store=RESULTS + "/sequences/{dataset}/sequences.safetensors",
+        store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
         qc=report(
-            RESULTS + "/sequences/{dataset}/qc.tsv",
+            f"{RESULTS}/sequences/{{dataset}}/qc.tsv",
             caption="../report/qc.rst",
             category="Sequences",
             labels={"dataset": "{dataset}"},
         ),
     log:
-        LOGS + "/encode_sequences/{dataset}.log",
+        f"{LOGS}/encode_sequences/{{dataset}}.log",
     benchmark:
-        BENCHMARKS + "/encode_sequences/{dataset}.tsv"
+        f"{BENCHMARKS}/encode_sequences/{{dataset}}.tsv"
     wildcard_constraints:
         dataset="|".join(re.escape(d) for d in DATASETS.index if not is_peaks(d)) or "(?!)",
+    conda:
+        "../envs/data.yaml"
     resources:
         mem_mb=grown(2000),
         runtime=30,
@@ -87,7 +89,5 @@ rule encode_sequences:
         negatives=config["negatives"],
         seed=config["seed"],
         library=library("encode_sequences.py"),
-    conda:
-        "../envs/data.yaml"
     script:
         "../workflow_scripts/encode_sequences.py"

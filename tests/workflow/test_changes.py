@@ -4,7 +4,7 @@ import ast
 import re
 
 import pytest
-from conftest import Project, copy_source
+from projects import Project, copy_source
 
 SUMMARIES = {"collect_metrics", "collect_matches", "draw_comparison", "write_report", "all"}
 NEW = ("NEW", "SPI1", "peaks", "data/SPI1.bed.gz", "", "dna", "binary", "data/motifs.meme#SPI1")

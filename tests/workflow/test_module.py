@@ -2,7 +2,7 @@
 
 import csv
 
-from conftest import make_project, snakemake
+from projects import make_project, snakemake
 
 SNAKEFILE = """
 configfile: "config.yaml"
@@ -18,14 +18,14 @@ module motifloom:
 use rule * from motifloom as motifloom_*
 
 
-rule count:
+rule own:
     default_target: True
     input:
         "results/tiny/sequences/GATA1/qc.tsv",
     output:
-        "results/count.txt",
+        "results/own.tsv",
     shell:
-        "grep -c train {{input}} > {{output}}"
+        "cp {{input}} {{output}}"
 """
 
 
@@ -42,7 +42,7 @@ def test_as_a_module_it_plans_and_runs_in_the_users_folder(tmp_path, source):
     result = snakemake(outer / "Snakefile", *options)
     assert result.returncode == 0, result.output
     assert (project.results / "sequences/GATA1/sequences.safetensors").stat().st_size
-    assert (project.folder / "results/count.txt").read_text() == "1\n"
+    assert (project.folder / "results/own.tsv").read_text().startswith("stage\tcount\tnote\n")
     assert (project.logs / "extract_windows/GATA1.log").exists()
     assert list(outer.iterdir()) == [outer / "Snakefile"]
 

@@ -60,17 +60,6 @@ def test_all_named_files_can_be_fetched(name):
     assert downloads["url"].str.startswith("https://").all()
 
 
-@pytest.mark.parametrize("name", ["yeast", "hg38"])
-def test_nothing_of_the_built_in_example_is_left_in(name):
-    # A config given on the command line is laid over config/config.yaml.
-    example = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text(encoding="utf-8"))
-    own = read_config(name)
-    for section, content in example.items():
-        keys = set(content) if isinstance(content, dict) else set()
-        assert keys <= set(own[section] if keys else ()), section
-    assert set(example) <= set(own)
-
-
 def test_yeast_lists_all_its_tfs():
     config = read_config("yeast")
     datasets = read(REPOSITORY / config["datasets"])

@@ -4,7 +4,7 @@ import csv
 import re
 from html.parser import HTMLParser
 
-from conftest import CONFIG, DATASETS, make_project
+from projects import CONFIG, DATASETS, make_project
 
 from motifloom.evaluation import METRIC_COLUMNS, ONE_CLASS
 
@@ -31,7 +31,9 @@ def read_rows(path):
 
 
 def files_below(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """Paths of all files, without those that Snakemake puts into folders it has as outputs."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(p.relative_to(folder)) for p in paths if p.name != ".snakemake_timestamp"}
 
 
 def expected_outputs():

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, snakemake
+from projects import REPOSITORY, snakemake
 
 TOOLS = Path(sys.executable).parent
 

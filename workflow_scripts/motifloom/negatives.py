@@ -154,7 +154,7 @@ def flanking(
         raise InputError(
             f"none of the {len(frame)} windows {distance} bp beside the positives is free of"
             " peaks, excluded regions and chromosome ends; give another distance (negatives:"
-            " distance) or use kind: dinucleotide"
+            " flank_distance) or kind (negatives: kinds)"
         )
     return frame[keep].reset_index(drop=True)
 
@@ -277,8 +277,8 @@ def _check_found(
         raise InputError(
             f"only {n_found} of {len(chosen)} GC-matched negatives were found among"
             f" {np.isfinite(pool_gc).sum()} free windows of {length} bp on {n_chroms} chromosomes;"
-            f" ask for fewer negatives (negatives: per_positive, now {per_positive})"
-            " or use kind: dinucleotide"
+            f" ask for fewer, now {per_positive} (negatives: train_negatives_per_positive or"
+            " test_negatives_per_positive), or use kinds: [dinucleotide]"
         )
 
 

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 
 _WORD = 3
 _ROWS = 5**_WORD
+# Additions below which a second thread costs more than it saves.
+_THREAD_WORTH = 4_000_000
 
 
 def reverse_complement_kernels(kernels: torch.Tensor) -> torch.Tensor:
@@ -84,6 +86,7 @@ class _Scan(torch.autograd.Function):
         width = ctx.shape[2]
         blocks = _run_blocks(
             len(bases),
+            ctx.positions[0].size * width if len(bases) else 0,
             lambda rows: _scatter(bases[rows], ctx.positions[rows], gradient[rows], width),
         )
         total = sum(blocks[1:], start=blocks[0])
@@ -110,6 +113,7 @@ def scan_codes(
     positions = np.empty((len(codes), n_pools, n_kernels), np.int32)
     _run_blocks(
         len(codes),
+        windows * tables.shape[0] * tables.shape[2],
         lambda rows: _scan(codes[rows], tables, pool, values[rows], positions[rows]),
     )
     return values, positions
@@ -126,9 +130,12 @@ def word_tables(kernels: np.ndarray) -> np.ndarray:
     return words.reshape(n_words, _ROWS, n_kernels)
 
 
-def _run_blocks(n: int, work) -> list:
-    """Apply `work` to one row slice a thread; the results in row order."""
-    threads = max(1, min(torch.get_num_threads(), n))
+def _run_blocks(n: int, additions: int, work) -> list:
+    """Apply `work` to one row slice a thread; the results in row order.
+
+    `additions` are those of one row: small work stays on one thread.
+    """
+    threads = max(1, min(torch.get_num_threads(), n, n * additions // _THREAD_WORTH))
     edges = np.linspace(0, n, threads + 1).astype(int)
     rows = [slice(a, b) for a, b in itertools.pairwise(edges)]
     if threads == 1:
