@@ -80,12 +80,19 @@ def check_config():
             f"multitask: datasets: {unknown[0]!r} is not in {config['datasets']}; add the line or"
             " take the name out of the list"
         )
-    trained = [name for name in config["multitask"]["datasets"]]
+    trained = config["multitask"]["datasets"]
     tables = [name for name in trained if DATASETS.kind[name] != "peaks"]
     if tables:
         raise WorkflowError(
             f"multitask: datasets: {tables[0]!r} is a sequence table; bins need peaks"
         )
+    for line in DATASETS[DATASETS.kind == "peaks"].itertuples():
+        if (line.alphabet, line.labels, line.test_path) != ("dna", "binary", ""):
+            raise WorkflowError(
+                f"{config['datasets']}: dataset {line.dataset!r} is given as peaks, which are DNA"
+                " with binary labels and split by the config; set alphabet dna, labels binary and"
+                " no test_path, or give a sequence table"
+            )
     if (DATASETS.kind == "peaks").any() and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
     splits = config["splits"]
@@ -187,8 +194,8 @@ def library(script):
 
 
 def row(wildcards):
-    """The dataset table's line of a job's dataset, as a dict."""
-    return DATASETS.loc[wildcards.dataset].to_dict()
+    """What a store keeps of a dataset's line: a new motif or path must not train again."""
+    return DATASETS.loc[wildcards.dataset, ["dataset", "tf", "alphabet", "labels"]].to_dict()
 
 
 def is_peaks(dataset):

@@ -211,7 +211,7 @@ def test_gc_matched_finds_all_there_are_and_says_when_they_are_too_few():
     found = negatives.gc_matched(genome, ["chr1"], np.ones(4), 1, 100, NOTHING, 0)
     assert sorted(found["start"]) == [0, 1, 2, 3]
     with pytest.raises(
-        InputError, match=r"only 4 of 10 .* 4 free windows of 100 bp .* per_positive, now 5"
+        InputError, match=r"only 4 of 10 .* 4 free windows of 100 bp .* fewer, now 5"
     ):
         negatives.gc_matched(genome, ["chr1"], np.ones(2), 5, 100, NOTHING, 0)
 

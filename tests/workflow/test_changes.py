@@ -50,6 +50,13 @@ def test_new_peaks_of_one_dataset_leave_the_others_alone(copy):
     assert copy.plan().jobs == jobs | SUMMARIES
 
 
+def test_another_known_motif_trains_nothing_again(copy):
+    copy.datasets[0] = (*copy.datasets[0][:-1], "data/motifs.meme#SPI1")
+    judged = {f"{rule} GATA1" for rule in ("evaluate_windows", "evaluate_bins")}
+    judged |= {"annotate_motifs deepbind GATA1", "annotate_motifs danq multitask"}
+    assert copy.plan().jobs == judged | SUMMARIES
+
+
 @pytest.mark.parametrize(
     ("module", "untouched"),
     [

@@ -136,10 +136,10 @@ def _run_blocks(n: int, additions: int, work) -> list:
     `additions` are those of one row: small work stays on one thread.
     """
     threads = max(1, min(torch.get_num_threads(), n, n * additions // _THREAD_WORTH))
+    if threads == 1:
+        return [work(slice(0, n))]
     edges = np.linspace(0, n, threads + 1).astype(int)
     rows = [slice(a, b) for a, b in itertools.pairwise(edges)]
-    if threads == 1:
-        return [work(rows[0])]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, rows))
 

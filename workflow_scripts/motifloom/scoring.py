@@ -18,7 +18,6 @@ from motifloom.evaluation import (
     regression_metrics,
 )
 from motifloom.files import InputError, write_table
-from motifloom.plots import draw_curves, draw_scatter
 from motifloom.sequences import read_fasta
 from motifloom.store import SequenceStore, read_arrays, write_arrays
 
@@ -86,6 +85,8 @@ def _contrasts(examples: SequenceStore, rows: np.ndarray) -> list[tuple[str, np.
 
 
 def _classification(examples, rows, scored, named, settings, metrics, curve_table, figure):
+    from motifloom.plots import draw_curves  # not for jobs that draw nothing
+
     table, drawn, legend = [], [], {}
     labels = (examples.targets[rows, 0] > 0).astype(int)
     for number, (kind, mask) in enumerate(_contrasts(examples, rows)):
@@ -103,6 +104,8 @@ def _classification(examples, rows, scored, named, settings, metrics, curve_tabl
 
 
 def _regression(examples, rows, scored, named, settings, metrics, curve_table, figure):
+    from motifloom.plots import draw_scatter  # not for jobs that draw nothing
+
     table, drawn = [], []
     targets = np.asarray(examples.targets[rows, 0])
     for name, (about, scores) in scored.items():
