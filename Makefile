@@ -15,7 +15,7 @@ run: $(VENV)/installed
 # Where the data folder is absent, the workflow downloads genome and peaks.
 yeast: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES) --configfile config/yeast/config.yaml \
-		$(if $(wildcard $(YEAST)),--config data_folder=$(YEAST))
+		$(shell test -d "$(YEAST)" && echo '--config "data_folder=$(YEAST)"')
 	@echo "Done. Open results/yeast/report.html."
 
 test: $(VENV)/installed lint

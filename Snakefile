@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 # The built-in example, unless a config of one's own is given (with --configfile or as a module).
-if "datasets" not in config:
+if not {"name", "datasets"} & set(config):
 
     configfile: "config/config.yaml"
 

@@ -11,7 +11,23 @@ import pandas as pd
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-validate(config, schema="../config/schemas/config.schema.yaml")
+
+def check(data, schema, where):
+    """Validate a config or table and set its defaults; the first fault as one sentence.
+
+    Snakemake's own message goes on with the whole schema and the whole config.
+    """
+    try:
+        validate(data, schema=f"../config/schemas/{schema}.schema.yaml")
+    except WorkflowError as error:
+        fault = error.__context__
+        row = re.search(r"row (\d+) of data frame", str(error))
+        place = [f"{where}, line {int(row[1]) + 2}" if row else where, *fault.absolute_path]
+        hint = f"; {fault.schema['description']}" if "description" in fault.schema else ""
+        raise WorkflowError(f"{': '.join(map(str, place))}: {fault.message}{hint}") from None
+
+
+check(config, "config", "config")
 
 RESULTS = f"results/{config['name']}"
 LOGS = f"logs/{config['name']}"
@@ -39,7 +55,7 @@ def read_datasets(path):
     sheet = read_sheet(path)
     if not len(sheet):
         raise WorkflowError(f"{path}: lists no dataset; add a line for each TF")
-    validate(sheet, schema="../config/schemas/datasets.schema.yaml")
+    check(sheet, "datasets", path)
     repeated = sheet.dataset[sheet.dataset.str.lower().duplicated()]
     if len(repeated):
         raise WorkflowError(
@@ -54,7 +70,7 @@ def read_downloads(path):
     if not path or config["data_folder"]:
         return {}
     sheet = read_sheet(path)
-    validate(sheet, schema="../config/schemas/downloads.schema.yaml")
+    check(sheet, "downloads", path)
     # While a file is fetched it lies under its address without the query.
     address = sheet.url.str.partition("?")[0]
     for name, repeated in (("path", sheet.path), ("address (up to any '?')", address)):
@@ -80,19 +96,12 @@ def check_config():
             f"multitask: datasets: {unknown[0]!r} is not in {config['datasets']}; add the line or"
             " take the name out of the list"
         )
-    trained = config["multitask"]["datasets"]
+    trained = [name for name in config["multitask"]["datasets"]]
     tables = [name for name in trained if DATASETS.kind[name] != "peaks"]
     if tables:
         raise WorkflowError(
             f"multitask: datasets: {tables[0]!r} is a sequence table; bins need peaks"
         )
-    for line in DATASETS[DATASETS.kind == "peaks"].itertuples():
-        if (line.alphabet, line.labels, line.test_path) != ("dna", "binary", ""):
-            raise WorkflowError(
-                f"{config['datasets']}: dataset {line.dataset!r} is given as peaks, which are DNA"
-                " with binary labels and split by the config; set alphabet dna, labels binary and"
-                " no test_path, or give a sequence table"
-            )
     if (DATASETS.kind == "peaks").any() and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
     splits = config["splits"]
@@ -105,6 +114,16 @@ def check_config():
     for name in ("test", "validation"):
         if splits[name]["by"] == "chromosomes" and not splits[name]["chromosomes"]:
             raise WorkflowError(f"splits: {name}: chromosomes is empty; name at least one")
+        if splits[name]["by"] != "chromosomes" and splits[name]["chromosomes"]:
+            raise WorkflowError(
+                f"splits: {name}: chromosomes are named, but by is {splits[name]['by']!r}; set by:"
+                " chromosomes or take them out"
+            )
+    flanks = config["multitask"]["context"] - config["multitask"]["bin"]
+    if flanks < 0 or flanks % 2:
+        raise WorkflowError(
+            "multitask: context must be the bin and the same number of bases on both sides of it"
+        )
     unknown = set(config["models"]["settings"]) - {*PRESETS, *config["models"]["multitask"]}
     if unknown:
         raise WorkflowError(

@@ -186,7 +186,7 @@ def test_a_share_of_the_bins_without_a_label(tmp_path):
 
 def test_excluded_regions(tmp_path):
     excluded = tmp_path / "excluded.bed"
-    excluded.write_text("chrA\t19\t31\nchrB\t20\t21\nchrM\t0\t9\nscaffold\t0\t9\nchrC\t29\t90\n")
+    excluded.write_text("chrA\t19\t31\nchrB\t20\t21\nchrM\t0\t9\nscaffold\t0\t9\nchrC\t29\t30\n")
     store = build(tmp_path, label="site", excluded=[excluded])
     gone = {("chrA", 10), ("chrA", 20), ("chrA", 30), ("chrB", 20), ("chrC", 20)}
     assert set(BINS) - set(places(store)) == gone

@@ -160,8 +160,9 @@ def test_recipes(tmp_path, recipe):
 def test_sites_of_bins_lie_in_the_bin(tmp_path):
     torch.manual_seed(0)
     danq = models.DanQ(
-        30, 1, n_kernels=2, kernel_size=5, pool_size=4, lstm_units=2, dense_units=0, centre=8
-    )
+        30, 1, n_kernels=2, kernel_size=5, pool_size=4, lstm_units=2, dense_units=0, centre=8,
+        direct=True,
+    )  # fmt: skip
     kernels = one_hot(np.stack([encode(word) for word in WORDS]))
     with torch.no_grad():
         danq.conv.weight.copy_(torch.from_numpy(kernels))

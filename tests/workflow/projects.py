@@ -238,6 +238,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
     with open(root / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not finished.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of another process, where it failed
             make(folder)
             finished.touch()
     return folder

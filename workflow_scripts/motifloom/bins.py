@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from motifloom import readers, splits
-from motifloom.datasets import Counts
+from motifloom.counts import Counts
 from motifloom.files import InputError, atomic, write_table
 from motifloom.sequences import UNKNOWN, Genome, extract_windows
 from motifloom.store import SequenceStore
@@ -62,7 +62,9 @@ def build_bins(
         )
         labels[:, column] = _label(table, opened, chrom, start, rules)
         counts.add("bins labelled", labels[:, column].sum(), name)
-    keep = ~_in_excluded(excluded, alias_table, opened, chrom, start, rules.bin)
+    blocked = readers.read_excluded(excluded, opened.lengths, alias_table, counts)
+    anywhere = BinRules(bin=rules.bin, label="overlap", min_overlap=1 / rules.bin)
+    keep = ~_label(blocked, opened, chrom, start, anywhere)
     counts.add("dropped: in an excluded region", (~keep).sum())
     chrom, start, labels = chrom[keep], start[keep], labels[keep]
     split = splits.by_chromosome(np.asarray(opened.names, object)[chrom], test, validation)
@@ -112,18 +114,6 @@ def _count_up(lengths: np.ndarray) -> np.ndarray:
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
-def _in_excluded(paths, aliases, genome, chrom, start, size) -> np.ndarray:
-    blocked = np.zeros(len(start), bool)
-    names = pd.Index(genome.names)
-    for path in paths:
-        table = readers.read_intervals(path)
-        found = table.chrom.map(lambda name: name if name in names else aliases.get(name, name))
-        table = table[found.isin(names)].assign(chrom=found)
-        rules = BinRules(bin=size, label="overlap", min_overlap=1 / size)
-        blocked |= _label(table, genome, chrom, start, rules)
-    return blocked
-
-
 def _sample(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Bins with a label and a random share of the others, bool [N]."""
     chosen = labels.any(1)
@@ -143,7 +133,6 @@ def _finish(genome, kept, names, rules, max_unknown, seed, counts, output, qc) -
     counts.add("dropped: sequence also in the test split", leaked.sum(), "either strand")
     keep = ~unknown
     keep[learned[leaked]] = False
-    # Contexts reach over their bin: next to a chromosome boundary they still stay on it.
     splits.check_no_leak(codes[keep], split[keep], chrom_names[keep], (start - flank)[keep])
     _require_labels(labels[keep], split[keep], counts)
     store = SequenceStore(
@@ -172,6 +161,11 @@ def _finish(genome, kept, names, rules, max_unknown, seed, counts, output, qc) -
 
 
 def _require_labels(labels, split, counts: Counts) -> None:
+    if not labels.any():
+        raise InputError(
+            "multitask: no bin carries a label; for narrow peaks set multitask: label: site, or"
+            " lower min_overlap"
+        )
     for code, name in enumerate(("train", "validation", "test")):
         chosen = split == code
         counts.add(f"{name} bins", chosen.sum(), f"{int(labels[chosen].any(1).sum())} labelled")

@@ -215,6 +215,7 @@ def annotate(
     dataset: str,
     model: str,
     threshold: float = SIMILAR_EVALUE,
+    reverse_complement: bool = True,
 ) -> pd.DataFrame:
     """Each motif's best match in a database, and the TFs whose own matrix it recovers.
 
@@ -225,14 +226,14 @@ def annotate(
     with the own matrix as query). `recovers` joins such TFs with commas. It is empty below
     LEAST_SITES or LEAST_INFORMATION: nearly flat matrices match flat stretches of others with
     small E-values. A kernel that never fires has no match and a NaN E-value. Rows keep the
-    order of the motifs.
+    order of the motifs. `reverse_complement` False (RNA) compares one strand only.
     """
     present = {target.name for target in targets}
     added = {motif.name: motif for motif in own.values() if motif.name not in present}
     targets = [*targets, *added.values()]
     alive = [motif for motif in motifs if motif.n_sites > 0]
-    found = tomtom(alive, targets).set_index("query")
-    relatives = _relatives(own, targets, threshold) if len(found) else {}
+    found = tomtom(alive, targets, reverse_complement).set_index("query")
+    relatives = _relatives(own, targets, threshold, reverse_complement) if len(found) else {}
     rows = []
     for motif in motifs:
         match, match_name, evalue, recovers = "", "", nan, ""
@@ -274,7 +275,8 @@ def annotate_files(
     motifs = read_motifs(meme, table)
     targets = read_meme(database)
     known = {tf: load_motif(spec, release) for tf, spec in own.items()}
-    found = annotate(motifs, targets, known, dataset, model)
+    both = alphabet == "dna"
+    found = annotate(motifs, targets, known, dataset, model, reverse_complement=both)
     write_table(found, matches)
     draw_logos(motifs, found, logos, limit, alphabet, background=targets)
 
@@ -284,12 +286,14 @@ def _is_substantial(motif: Motif) -> bool:
 
 
 def _relatives(
-    own: Mapping[str, Motif], targets: Sequence[Motif], threshold: float
+    own: Mapping[str, Motif], targets: Sequence[Motif], threshold: float, reverse_complement: bool
 ) -> dict[str, set[str]]:
     """Names of the targets that are a TF's own matrix or similar to it, by TF."""
     if not own:
         return {}
-    similar = _compare(list(own.values()), targets)[0] * len(targets) < threshold
+    similar = (
+        _compare(list(own.values()), targets, reverse_complement)[0] * len(targets) < threshold
+    )
     return {
         tf: {motif.name, *(targets[i].name for i in np.flatnonzero(row))}
         for (tf, motif), row in zip(own.items(), similar, strict=True)

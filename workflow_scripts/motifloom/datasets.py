@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from motifloom import negatives, readers, splits
+from motifloom.counts import Counts
 from motifloom.files import InputError, atomic, write_table
 from motifloom.sequences import UNKNOWN, Genome, extract_windows
 from motifloom.store import SPLITS, SequenceStore
@@ -78,21 +79,6 @@ class Examples:
         return Examples(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
-@dataclass
-class Counts:
-    """The lines of a dataset's qc.tsv, in the order in which they came up."""
-
-    lines: list[tuple[str, int, str]] = field(default_factory=list)
-
-    def add(self, stage: str, count: int, note: str = "") -> None:
-        """Note how many examples a stage read, dropped or made."""
-        self.lines.append((stage, int(count), note))
-
-    def frame(self) -> pd.DataFrame:
-        """Columns stage, count, note."""
-        return pd.DataFrame(self.lines, columns=["stage", "count", "note"])
-
-
 def build_from_peaks(
     peaks: str | Path,
     genome: str | Path,
@@ -120,10 +106,12 @@ def build_from_peaks(
     counts.add("peaks read", len(table))
     table, n_unknown = readers.rename_chromosomes(table, opened.lengths, alias_table, peaks)
     counts.add("dropped: unknown chromosome", n_unknown)
-    blocked = _read_excluded(excluded, opened, alias_table)
-    examples = _usable_windows(table, opened, windows, blocked, counts, peaks)
+    blocked = readers.read_excluded(excluded, opened.lengths, alias_table, counts)
+    examples = _usable_windows(table, opened, windows, blocked, counts, peaks, seed)
     examples = _split(examples, split_rules, windows, info, seed, counts, peaks)
-    forbidden = pd.concat([table[["chrom", "start", "end"]], blocked, _spans(examples)])
+    forbidden = pd.concat(
+        [table[["chrom", "start", "end"]], blocked, _around(table, windows.length)]
+    )
     examples = _with_negatives(examples, negative_rules, opened, forbidden, windows, seed, counts)
     _store(
         examples, {**info, "negatives": negative_rules.kinds[0]}, output, qc, counts, seed, opened
@@ -178,15 +166,10 @@ def _check_chromosomes(rules: SplitRules, genome: Genome) -> None:
             )
 
 
-def _read_excluded(paths, genome: Genome, aliases: Mapping) -> pd.DataFrame:
-    columns = ["chrom", "start", "end"]
-    frames = [readers.read_intervals(path)[columns] for path in paths]
-    table = pd.concat(frames) if frames else pd.DataFrame({name: [] for name in columns})
-    table = table.assign(
-        chrom=[name if name in genome.lengths else aliases.get(name, name) for name in table.chrom]
-    )
-    table = table[table.chrom.isin(list(genome.lengths))]
-    return table.astype({"start": np.int64, "end": np.int64})
+def _around(table: pd.DataFrame, length: int) -> pd.DataFrame:
+    """The windows of all peaks, kept or not: none of them may serve as a negative."""
+    start = table.summit - length // 2
+    return pd.DataFrame({"chrom": table.chrom, "start": start, "end": start + length})
 
 
 def _spans(examples: Examples) -> pd.DataFrame:
@@ -199,9 +182,13 @@ def _spans(examples: Examples) -> pd.DataFrame:
     )
 
 
-def _usable_windows(table, genome, windows, blocked, counts, path) -> Examples:
-    """Windows around summits that pass every rule, strongest first, each drop counted."""
-    # Where a format has no score the file's order stands in for strength.
+def _usable_windows(table, genome, windows, blocked, counts, path, seed) -> Examples:
+    """Windows around summits that pass every rule, strongest first, each drop counted.
+
+    Peaks of one score, or without any, stand in random order: files are often sorted by place,
+    and the first so many would leave whole chromosomes out.
+    """
+    table = table.iloc[np.random.default_rng(seed).permutation(len(table))]
     table = table.sort_values("score", ascending=False, kind="stable", na_position="last")
     length = windows.length
     found = pd.DataFrame({"chrom": table.chrom, "start": table.summit - length // 2})
@@ -218,8 +205,8 @@ def _usable_windows(table, genome, windows, blocked, counts, path) -> Examples:
         found, codes = _without(found, weak, "dropped: weaker than max_peaks", counts), codes[~weak]
     if not len(found):
         raise InputError(
-            f"{path}: no peak is left after filtering (see qc.tsv's rules: chromosome ends,"
-            " excluded regions, N, duplicates); check the genome and the windows section"
+            f"{path}: no peak is left after filtering ({counts.drops()}); check the genome and the"
+            " windows section"
         )
     return _positives(codes, np.ones(len(found)), found.chrom, found.start)
 
@@ -254,6 +241,7 @@ def _read_examples(table, test_table, windows, info, counts) -> Examples:
             continue
         frame = readers.read_sequences(path, info["labels"]).assign(split=code)
         counts.add("sequences read", len(frame), Path(path).name)
+        frame = _without_repeats(frame, info["labels"], counts)
         if info["labels"] == "score":
             frame = frame.sort_values("value", ascending=False, kind="stable")
         frames.append(frame)
@@ -269,6 +257,18 @@ def _read_examples(table, test_table, windows, info, counts) -> Examples:
     examples = _positives(codes, frame.value, *nowhere, kind="given")
     examples.split = frame.split.to_numpy(np.uint8)
     return examples
+
+
+def _without_repeats(frame: pd.DataFrame, labels: str, counts: Counts) -> pd.DataFrame:
+    """One row a sequence: the mean of its scores, or none where its labels disagree."""
+    values = frame.groupby(frame.sequence.str.replace("U", "T")).value
+    repeated = values.cumcount() > 0
+    counts.add("dropped: repeated sequence", repeated.sum())
+    if labels == "score":
+        return frame.assign(value=values.transform("mean"))[~repeated]
+    disagreeing = values.transform("min") != values.transform("max")
+    counts.add("dropped: sequence labelled both 0 and 1", (disagreeing & ~repeated).sum())
+    return frame[~repeated & ~disagreeing]
 
 
 def _codes_of(frames, paths, unequal_lengths: str) -> np.ndarray:
@@ -294,11 +294,10 @@ def _usable_sequences(frame, codes, windows, info, counts) -> np.ndarray:
     if windows.unequal_lengths != "pad":
         keep = (codes == UNKNOWN).mean(1) <= windows.max_unknown
     counts.add("dropped: too many N", (~keep).sum())
-    repeated = frame.duplicated(["sequence", "split"]).to_numpy() & keep
-    counts.add("dropped: repeated sequence", repeated.sum())
-    keep &= ~repeated
-    if windows.max_peaks is not None and info["labels"] == "binary":
-        sites = keep & (frame.split == 0).to_numpy() & (frame.value > 0).to_numpy()
+    learned = (frame.split == 0).to_numpy()
+    positives_only = info["labels"] == "binary" and (frame.value[learned] > 0).all()
+    if windows.max_peaks is not None and positives_only:
+        sites = keep & learned
         weak = sites & (np.cumsum(sites) > windows.max_peaks)
         counts.add("dropped: weaker than max_peaks", weak.sum())
         keep &= ~weak
@@ -330,8 +329,8 @@ def _split(examples, rules, windows, info, seed, counts, path) -> Examples:
         counts.add(f"{name} sites", (examples.split == code).sum())
     if not (examples.split == 0).any():
         raise InputError(
-            f"{path}: no training example is left after filtering and splitting; see the splits"
-            " section of the config"
+            f"{path}: no training example is left after filtering and splitting"
+            f" ({counts.drops()}); see the splits section of the config"
         )
     return examples
 

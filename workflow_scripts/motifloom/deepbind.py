@@ -146,7 +146,7 @@ def _describe(examples, networks, preset, preset_name, seed, history) -> dict:
         "hyperparameters": networks[0].hyperparameters,
         "members": len(networks),
         "best_member": int(best.idxmin()) if best.notna().any() else 0,
-        "strands": preset.strands,
+        "strands": preset.strands if examples.info["alphabet"] == "dna" else "given",
         "alphabet": examples.info["alphabet"],
         "labels": examples.info["labels"],
         "targets": examples.info["targets"],

@@ -31,8 +31,11 @@ def export_motifs(
     examples = SequenceStore.open(store)
     network = model.networks[model.info["best_member"]]
     bound, other = _sequences(examples, network.conv.weight.shape[2])
-    both = model.info["alphabet"] == "dna" and (
-        network.conv.both_strands or model.info["network"] == "DanQ"
+    # A kernel sees both strands by itself, through the direct path, or where both are scored.
+    both = (
+        network.conv.both_strands
+        or bool(network.hyperparameters.get("direct"))
+        or model.info["strands"] != "given"
     )
     scores = model.score(bound)[:, 0] if top and model.info["network"] == "DeepBind" else None
     motifs = kernels_to_pwms(

@@ -131,6 +131,10 @@ MULTITASK = {
 }
 
 
+_LEAST_ONE = ("n_kernels", "kernel_size", "members", "epochs", "batch_size", "pool_size")
+_SHARES = ("dropout", "conv_dropout")
+
+
 def choose(presets: Mapping, name: str, overrides: Mapping):
     """The preset `name` with some of its values replaced.
 
@@ -150,5 +154,11 @@ def choose(presets: Mapping, name: str, overrides: Mapping):
             raise InputError(
                 f"models: settings: {name}: {key} is {value!r}; give a value of type"
                 f" {wanted.__name__} (YAML takes 1e-3 for text: write 0.001)"
+            )
+        low, high = (0, 1) if key in _SHARES else (1 if key in _LEAST_ONE else 0, float("inf"))
+        if wanted in (int, float) and not low <= value <= high:
+            raise InputError(
+                f"models: settings: {name}: {key} is {value!r}; give at least {low}"
+                + (f" and at most {high}" if key in _SHARES else "")
             )
     return replace(presets[name], **overrides)

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, NoReturn
 import numpy as np
 import pandas as pd
 
+from motifloom.counts import Counts
 from motifloom.files import InputError, open_text
 from motifloom.sequences import ENCODING, IUPAC, UNKNOWN, check_letters, encode
 
@@ -392,6 +393,23 @@ def _refuse_beyond_ends(frame: pd.DataFrame, lengths: dict[str, int], path: str 
             f" {frame.chrom[row]} ({length[row]} bp); is this the right genome assembly?"
         ),
     )
+
+
+def read_excluded(
+    paths: Sequence[str | Path], lengths: dict[str, int], aliases: dict[str, str], counts: Counts
+) -> pd.DataFrame:
+    """Excluded regions, columns chrom, start, end, under the genome's names.
+
+    `lengths` maps the genome's chromosomes to bases. Raises InputError as
+    `rename_chromosomes` does, so that a misspelt file does not pass for an empty one.
+    """
+    tables = [pd.DataFrame({"chrom": [], "start": [], "end": []})]
+    for path in paths:
+        table, n_unknown = rename_chromosomes(read_intervals(path), lengths, aliases, path)
+        counts.add("excluded regions on an unknown chromosome", n_unknown, Path(path).name)
+        tables.append(table)
+    together = pd.concat(tables[1:] or tables, ignore_index=True)
+    return together[["chrom", "start", "end"]].astype({"start": np.int64, "end": np.int64})
 
 
 def read_sequences(path: str | Path, labels: Literal["binary", "score"]) -> pd.DataFrame:

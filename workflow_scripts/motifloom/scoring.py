@@ -49,12 +49,14 @@ def evaluate_windows(
     settings = {"n_bootstrap": n_bootstrap, "seed": seed}
     named = {"dataset": dataset, "tf": tf, "examples": "windows"}
     if examples.info["labels"] == "score":
-        _regression(examples, rows, scored, named, settings, metrics, curve_table, figure)
+        _regression(examples, rows, scored, named, metrics, curve_table, figure)
     else:
         _classification(examples, rows, scored, named, settings, metrics, curve_table, figure)
 
 
-def _score_all(codes, weights, motif, release, both_strands) -> dict[str, tuple[dict, np.ndarray]]:
+def _score_all(
+    codes, weights, motif, release, both_strands, singles=True
+) -> dict[str, tuple[dict, np.ndarray]]:
     """Scores [N] of every model, by name, with what metrics.tsv says of it."""
     scored = {}
     for preset, path in weights.items():
@@ -62,7 +64,7 @@ def _score_all(codes, weights, motif, release, both_strands) -> dict[str, tuple[
         members = model.info["members"]
         about = {"model": preset, "preset": preset, "members": members}
         scored[preset] = (about, model.score(codes)[:, 0])
-        if members > 1:
+        if singles and members > 1:
             best = models.TrainedModel([model.networks[model.info["best_member"]]], model.info)
             name = f"{preset}-single"
             scored[name] = (about | {"model": name, "members": 1}, best.score(codes)[:, 0])
@@ -89,9 +91,13 @@ def _classification(examples, rows, scored, named, settings, metrics, curve_tabl
 
     table, drawn, legend = [], [], {}
     labels = (examples.targets[rows, 0] > 0).astype(int)
+    # A site and the negatives made for it are drawn together.
+    groups = np.asarray(examples.parent[rows])
     for number, (kind, mask) in enumerate(_contrasts(examples, rows)):
         for name, (about, scores) in scored.items():
-            found = classification_metrics(labels[mask], scores[mask], **settings)
+            found = classification_metrics(
+                labels[mask], scores[mask], groups=groups[mask], **settings
+            )
             table.append(metrics_row(**named, **about, negatives=kind, metrics=found))
             if number == 0:
                 drawn.append(curves(labels[mask], scores[mask]).assign(model=name))
@@ -103,13 +109,13 @@ def _classification(examples, rows, scored, named, settings, metrics, curve_tabl
     draw_curves(frame, legend, f"{named['dataset']}: test windows, negatives {kind}", figure)
 
 
-def _regression(examples, rows, scored, named, settings, metrics, curve_table, figure):
+def _regression(examples, rows, scored, named, metrics, curve_table, figure):
     from motifloom.plots import draw_scatter  # not for jobs that draw nothing
 
     table, drawn = [], []
     targets = np.asarray(examples.targets[rows, 0])
     for name, (about, scores) in scored.items():
-        found = regression_metrics(targets, scores, **settings)
+        found = regression_metrics(targets, scores, n_bootstrap=0)  # no interval is reported
         if name == "pwm":
             found["mse"] = float("nan")  # bits are no scores
         table.append(metrics_row(**named, **about, negatives="none", metrics=found))
@@ -161,8 +167,7 @@ def evaluate_bins(
         about = {"model": name, "preset": name, "members": 1}
         scored[name] = (about, read_arrays(path)[0]["scores"][:, column])
     preset = models.load(weights).info["preset"]
-    scored |= _score_all(bins, {preset: weights}, motif, release, True)
-    scored.pop(f"{preset}-single", None)
+    scored |= _score_all(bins, {preset: weights}, motif, release, True, singles=False)
     sampled = examples.kind[rows] == examples.info["kinds"].index("sampled")
     table = []
     for name, mask in (("bins", sampled), ("bins-all", np.ones(len(rows), bool))):

@@ -31,14 +31,14 @@ def cluster_windows(chroms: Sequence[str], starts: np.ndarray, length: int) -> n
     >>> cluster_windows(["chr2", "chr1", "chr1", "chr1"], np.array([0, 9, 20, 0]), 10).tolist()
     [0, 1, 2, 1]
     """
-    chrom_ids = pd.factorize(np.asarray(chroms, object))[0]
     starts = np.asarray(starts, np.int64)
-    order = np.lexsort((starts, chrom_ids))
-    begins = np.diff(chrom_ids[order], prepend=-1) != 0
-    begins |= np.diff(starts[order], prepend=0) >= length
-    clusters = np.empty(len(starts), np.int64)
-    clusters[order] = np.cumsum(begins)
-    return _by_appearance(clusters)
+    if not len(starts):  # bioframe refuses empty frames
+        return np.zeros(0, np.int64)
+    import bioframe
+
+    frame = pd.DataFrame({"chrom": _texts(chroms), "start": starts, "end": starts + length})
+    clusters = bioframe.cluster(frame, min_dist=None)["cluster"]
+    return _by_appearance(clusters.to_numpy(np.int64))
 
 
 def group_identical(codes: np.ndarray, both_strands: bool = True) -> np.ndarray:
@@ -214,18 +214,15 @@ def overlaps_intervals(
     chroms: Sequence[str], starts: np.ndarray, length: int, intervals: pd.DataFrame
 ) -> np.ndarray:
     """Whether each window overlaps any of `intervals` (columns chrom, start, end); bool [N]."""
-    chroms = np.asarray(chroms, object)
     starts = np.asarray(starts, np.int64)
-    begins, ends = (intervals[name].to_numpy(np.int64) for name in ("start", "end"))
-    names = np.concatenate([chroms, intervals["chrom"].to_numpy(object)])
-    if not len(starts) or not len(begins):
+    if not len(starts) or not len(intervals):  # bioframe refuses empty frames
         return np.zeros(len(starts), bool)
-    # The chromosomes end to end on one axis, far enough apart not to meet.
-    lowest = min(starts.min(), begins.min())
-    span = max(starts.max() + length, ends.max()) - lowest + 1
-    shift = pd.factorize(names)[0] * span - lowest
-    own, other = shift[: len(starts)], shift[len(starts) :]
-    return touches(starts + own, starts + length + own, begins + other, ends + other)
+    import bioframe
+
+    frame = pd.DataFrame({"chrom": _texts(chroms), "start": starts, "end": starts + length})
+    reference = intervals[["chrom", "start", "end"]].reset_index(drop=True)
+    reference = reference.assign(chrom=_texts(reference["chrom"]))
+    return bioframe.count_overlaps(frame, reference)["count"].to_numpy() > 0
 
 
 def overlaps(
@@ -279,6 +276,10 @@ def check_no_leak(
             f" in the genome and {n_repeats} repeat the sequence of one{strands};"
             " drop these or hold out whole chromosomes"
         )
+
+
+def _texts(names: Sequence[str]) -> np.ndarray:
+    return np.asarray(names, object).astype(str)
 
 
 def _by_appearance(labels: np.ndarray) -> np.ndarray:

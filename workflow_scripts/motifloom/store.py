@@ -118,7 +118,7 @@ class SequenceStore:
     chrom:   int32 [N], index into `info["chromosomes"]`; -1 without coordinates
     start:   int64 [N], 0-based first base; -1 without coordinates
     strand:  uint8 [N], 0 forward, 1 reverse
-    info:    names and provenance (targets, alphabet, labels, seeds, digests)
+    info:    names and provenance (targets, alphabet, labels, seeds)
     """
 
     codes: np.ndarray

@@ -79,6 +79,12 @@ def fit(
             bar.update()
             if epoch not in checked:
                 continue
+            # A kernel that is no number any more never wins a maximum: the loss would not tell.
+            if not all(torch.isfinite(p).all() for p in network.parameters()):
+                raise InputError(
+                    f"{label}: a weight is no number any more in epoch {epoch + 1};"
+                    " lower the preset's learning_rate in models: settings"
+                )
             loss = evaluate_loss(network, validation, loss_function, device)
             rate = optimiser.param_groups[0]["lr"]
             history.append((member, epoch + 1, train_loss, loss, rate))
