@@ -104,8 +104,8 @@ def draw_logos(
 ) -> list[Motif]:
     """Draw the `limit` best different motifs (`non_redundant`) as <kernel>.svg and .png.
 
-    The motif with the best database match is always among them, in the last one's place where
-    needed.
+    The motif with the best database match, of those that recover an expected one if there are
+    any, is always among them, in the last one's place where needed.
 
     matches: table with kernel, match, match_name and evalue; a match with E < SIMILAR_EVALUE
     goes into the caption. background: the motif database, for `non_redundant`. The folder
@@ -133,10 +133,11 @@ def draw_logos(
 def _with_best_match(
     chosen: list[Motif], motifs: Sequence[Motif], matches: pd.DataFrame
 ) -> list[Motif]:
-    """The chosen motifs, the last of them replaced by the best-matching one if that is missing."""
+    """The chosen motifs, the last replaced by the best-matching one where that is missing."""
     if not chosen or not matches["evalue"].notna().any():
         return chosen
-    best = matches["kernel"].iloc[int(matches["evalue"].argmin())]
+    own = matches[matches["recovers"].astype(bool)] if "recovers" in matches else matches[:0]
+    best = (own if len(own) else matches).nsmallest(1, "evalue")["kernel"].iloc[0]
     if best in {motif.name for motif in chosen}:
         return chosen
     wanted = [motif for motif in motifs if motif.name == best and motif.n_sites > 0]

@@ -363,9 +363,13 @@ def _evalue(row: Row) -> float:
 
 
 def by_match(kernels: list[Kernel]) -> list[Kernel]:
-    """Kernels by E-value; where none is below 0.01, in the order of the match table."""
+    """Kernels that recover an expected motif first, then by E-value.
+
+    A partner's motif may match better than the factor's own. Where no E-value is below 0.01, the
+    kernels stay in the order of the match table.
+    """
     if any(kernel.significant for kernel in kernels):
-        return sorted(kernels, key=lambda kernel: kernel.evalue)
+        return sorted(kernels, key=lambda kernel: (not kernel.recovers, kernel.evalue))
     return kernels
 
 
