@@ -17,8 +17,8 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 def job(log: str, threads: int) -> Iterator[None]:
     """Run a block as a job: output to `log`, `threads` CPU threads, clear ends.
 
-    Numerical libraries must be imported inside the block, since they read the thread counts
-    when they load. An InputError ends the job with its one sentence, in the log and on the
+    PyTorch and Numba must be imported inside the block, since they read the thread counts when
+    they load (NumPy's, already loaded, are set by Snakemake to the same). An InputError ends the job with its one sentence, in the log and on the
     terminal, without a traceback; any other error keeps its traceback in the log.
     """
     for variable in _THREAD_VARIABLES:
