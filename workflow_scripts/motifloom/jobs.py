@@ -18,8 +18,9 @@ def job(log: str, threads: int) -> Iterator[None]:
     """Run a block as a job: output to `log`, `threads` CPU threads, clear ends.
 
     PyTorch and Numba must be imported inside the block, since they read the thread counts when
-    they load (NumPy's, already loaded, are set by Snakemake to the same). An InputError ends the job with its one sentence, in the log and on the
-    terminal, without a traceback; any other error keeps its traceback in the log.
+    they load (NumPy's, loaded already, are set by Snakemake to the same). An InputError ends the
+    job with its one sentence, in the log and on the terminal, without a traceback; any other
+    error keeps its traceback in the log.
     """
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(threads)
