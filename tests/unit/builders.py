@@ -47,3 +47,22 @@ def store_of(codes, targets, split, /, kind=None, kinds=("site",), **info):
         strand=np.zeros(n, np.uint8),
         info=defaults | info,
     )
+
+
+def info_of(networks, **changes):
+    """What `models.save` keeps beside the weights of trained networks."""
+    kind = type(networks[0]).__name__
+    n_targets = networks[0].hyperparameters["n_targets"]
+    return {
+        "network": kind,
+        "preset": "tiny",
+        "hyperparameters": networks[0].hyperparameters,
+        "members": len(networks),
+        "best_member": 0,
+        "strands": "given",
+        "alphabet": "dna",
+        "labels": "binary",
+        "targets": [f"TF{i + 1}" for i in range(n_targets)],
+        "target_mean": 0.0,
+        "target_scale": 1.0,
+    } | changes

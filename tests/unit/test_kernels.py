@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from builders import random_codes, store_of
+from builders import info_of, random_codes, store_of
 
 from motifloom import models
 from motifloom.files import read_table
@@ -27,19 +27,7 @@ def network_of(words=WORDS, threshold=4.0, weights=(1.0, -1.0), **settings):
 
 
 def save(path, networks, **info):
-    described = {
-        "network": type(networks[0]).__name__,
-        "preset": "tiny",
-        "hyperparameters": networks[0].hyperparameters,
-        "members": len(networks),
-        "best_member": 0,
-        "strands": "given",
-        "alphabet": "dna",
-        "targets": ["TF1"],
-        "target_mean": 0.0,
-        "target_scale": 1.0,
-    }
-    models.save(models.TrainedModel(networks, described | info), path)
+    models.save(models.TrainedModel(networks, info_of(networks, **info)), path)
     return path
 
 

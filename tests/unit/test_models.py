@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from builders import random_codes
+from builders import info_of, random_codes
 from safetensors.torch import load_file, save_file
 
 from motifloom import models
@@ -226,24 +226,6 @@ def test_sequences_too_short_for_the_network():
 
 
 # Trained models
-
-
-def info_of(networks, **changes):
-    kind = type(networks[0]).__name__
-    n_targets = networks[0].hyperparameters["n_targets"]
-    return {
-        "network": kind,
-        "preset": "tiny",
-        "hyperparameters": networks[0].hyperparameters,
-        "members": len(networks),
-        "best_member": 0,
-        "strands": "given",
-        "alphabet": "dna",
-        "labels": "binary",
-        "targets": [f"TF{i}" for i in range(n_targets)],
-        "target_mean": 0.0,
-        "target_scale": 1.0,
-    } | changes
 
 
 def trained(networks, **changes):

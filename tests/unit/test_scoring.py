@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from builders import store_of
+from builders import info_of, store_of
 
 from motifloom import models, scoring
 from motifloom.evaluation import TEXT_COLUMNS
@@ -30,19 +30,7 @@ def deepbind(path, word=WORD, members=(1.0,), **info):
             network.dense.weight.fill_(factor)
             network.dense.bias.zero_()
         networks.append(network)
-    described = {
-        "network": "DeepBind",
-        "preset": "tiny",
-        "hyperparameters": networks[0].hyperparameters,
-        "members": len(networks),
-        "best_member": 0,
-        "strands": "given",
-        "alphabet": "dna",
-        "targets": ["TF1"],
-        "target_mean": 0.0,
-        "target_scale": 1.0,
-    }
-    models.save(models.TrainedModel(networks, described | info), path)
+    models.save(models.TrainedModel(networks, info_of(networks, **info)), path)
     return path
 
 
