@@ -1,4 +1,4 @@
-# One DeepBind (an ensemble, where the preset says so) per dataset and preset.
+# One DeepBind per dataset and preset: calibration, final trainings, and what of them is kept.
 
 
 rule train_deepbind:
@@ -7,6 +7,18 @@ rule train_deepbind:
     output:
         weights=f"{RESULTS}/models/{{preset}}/{{dataset}}/weights.safetensors",
         history=f"{RESULTS}/models/{{preset}}/{{dataset}}/history.tsv",
+        search=report(
+            f"{RESULTS}/models/{{preset}}/{{dataset}}/search.tsv",
+            caption="../report/search.rst",
+            category="Training",
+            labels={"dataset": "{dataset}", "model": "{preset}", "table": "calibration"},
+        ),
+        trainings=report(
+            f"{RESULTS}/models/{{preset}}/{{dataset}}/trainings.tsv",
+            caption="../report/trainings.rst",
+            category="Training",
+            labels={"dataset": "{dataset}", "model": "{preset}", "table": "final trainings"},
+        ),
         curve=report(
             f"{RESULTS}/models/{{preset}}/{{dataset}}/history.svg",
             caption="../report/history.rst",

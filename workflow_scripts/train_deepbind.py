@@ -13,12 +13,15 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.input.store,
         snakemake.output.weights,
         snakemake.output.history,
+        snakemake.output.search,
+        snakemake.output.trainings,
         preset=choose(DEEPBIND, name, snakemake.params.settings),
         preset_name=name,
         seed=snakemake.params.seed,
         negatives_per_positive=snakemake.params.negatives,
         loss=snakemake.params.loss,
         device=snakemake.params.device,
+        threads=snakemake.threads,
     )
     title = f"{name} on {snakemake.wildcards.dataset}"
     draw_history(read_table(snakemake.output.history), title, snakemake.output.curve)

@@ -60,6 +60,80 @@ def test_scan_equals_the_reference_in_values_and_gradients(case):
     torch.testing.assert_close(found.grad, expected.grad, rtol=0, atol=1e-5)
 
 
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(cases(), st.integers(0, 3), st.sampled_from([0.0, 0.25]), st.sampled_from([0, 1, 3]))
+def test_all_scans_agree_with_padding_and_places(case, padding, unknown, place_bin):
+    codes, kernels, pool, both_strands, seed = case
+    codes = torch.from_numpy(codes)
+    windows = codes.shape[1] + 2 * padding - kernels.shape[2] + 1
+    where = {"padding": padding, "unknown": unknown}
+    places = None
+    if place_bin:
+        rows = (windows - 1) // (2 * place_bin) + 1
+        places = np.random.default_rng(seed).normal(size=(rows, len(kernels))).astype(np.float32)
+        where["place_index"] = scan.place_index(windows, place_bin, rows)
+    x = scan.one_hot(codes, unknown)
+    torch.manual_seed(seed % 2**31)
+    slopes, results = None, []
+    for function, inputs in (
+        (scan.reference_scan, x),
+        (scan.motif_scan, codes),
+        (gathered, codes),
+    ):
+        bank = torch.tensor(kernels, requires_grad=True)
+        shifts = None if places is None else torch.tensor(places, requires_grad=True)
+        values = function(inputs, bank, pool, both_strands, places=shifts, **where)
+        slopes = torch.randn(values.shape) if slopes is None else slopes
+        values.backward(slopes)
+        found = [values.detach(), bank.grad]
+        results.append(found if shifts is None else [*found, shifts.grad])
+    for found in results[1:]:
+        for ours, expected in zip(found, results[0], strict=True):
+            torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
+
+
+def gathered(codes, kernels, pool, both_strands, places=None, place_index=None, **where):
+    """`gathered_scan` as `motif_scan` calls it on a GPU."""
+    if places is None:
+        windows = codes.shape[1] + 2 * where["padding"] - kernels.shape[2] + 1
+        places, place_index = kernels.new_zeros(1, len(kernels)), torch.zeros(windows, dtype=int)
+    return scan.gathered_scan(codes, kernels, places, place_index, pool, both_strands, **where)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(cases(), st.integers(0, 3), st.sampled_from([0.0, 0.25]))
+def test_means_equal_the_reference(case, padding, unknown):
+    codes, kernels, _, both_strands, seed = case
+    codes, kernels = torch.from_numpy(codes), torch.from_numpy(kernels)
+    bias = torch.from_numpy(np.random.default_rng(seed).normal(size=len(kernels)).astype("f4"))
+    where = {"padding": padding, "unknown": unknown}
+    expected = scan.reference_mean(
+        scan.one_hot(codes, unknown), kernels, bias, both_strands, **where
+    )
+    found = scan.motif_mean(codes, kernels, bias, both_strands, **where)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    bias.requires_grad_()
+    torch.testing.assert_close(scan.motif_mean(codes, kernels, bias, both_strands, **where), found)
+
+
+def test_equal_windows_give_their_gradient_to_the_first_on_the_forward_strand():
+    codes = torch.tensor(encode("ACGTTACGT")[None])
+    for function, inputs in ((scan.motif_scan, codes), (scan.reference_scan, scan.one_hot(codes))):
+        kernel = torch.tensor(kernel_of("ACGT"), requires_grad=True)
+        places = torch.zeros(3, 1, requires_grad=True)
+        where = {"places": places, "place_index": torch.tensor([0, 1, 1, 2, 2, 2])}
+        function(inputs, kernel, 0, True, **where).sum().backward()
+        assert places.grad[:, 0].tolist() == [1, 0, 0]
+
+
+def test_long_sequences():
+    codes = torch.from_numpy(random_codes(4, 2, 100_000, letters=5))
+    kernels = torch.from_numpy(random_kernels(4, 3, 50))
+    found = scan.motif_scan(codes, kernels, 0, True)
+    expected = scan.reference_scan(scan.one_hot(codes), kernels, 0, True)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
 def test_one_hot_equals_the_array_one():
     codes = random_codes(1, 4, 9, letters=5)
     for unknown in (0.0, 0.25):
@@ -147,16 +221,19 @@ def test_both_strands_see_the_reverse_complement():
     np.testing.assert_allclose(scan.scan_codes(codes, kernels, 0, False)[0], other, atol=1e-5)
 
 
+@pytest.mark.parametrize("unknown", [0.0, 0.25])
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 6])
-def test_word_tables_hold_every_word(width):
-    kernels = random_kernels(7, 2, width)
-    tables = scan.word_tables(kernels)
-    assert tables.shape == (-(-width // 3), 125, 2)
-    padded = np.zeros((2, 5, 6), np.float32)
-    padded[:, :4, :width] = kernels
-    for group, (a, b, c) in itertools.product(range(len(tables)), np.ndindex(5, 5, 5)):
+def test_word_tables_hold_every_word(width, unknown):
+    kernels = random_kernels(7, 18, width)
+    tables = scan.word_tables(kernels, unknown).reshape(2, -1, 125, 16)
+    assert tables.shape[1] == -(-width // 3)
+    padded = np.zeros((32, 5, 6), np.float32)
+    padded[:18, :4, :width] = kernels
+    padded[:, 4] = unknown * padded[:, :4].sum(1)
+    for group, (a, b, c) in itertools.product(range(tables.shape[1]), np.ndindex(5, 5, 5)):
         expected = sum(padded[:, base, 3 * group + i] for i, base in enumerate((a, b, c)))
-        np.testing.assert_allclose(tables[group, 25 * a + 5 * b + c], expected, atol=1e-6)
+        found = tables[:, group, 25 * a + 5 * b + c].reshape(-1)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_no_sequences():

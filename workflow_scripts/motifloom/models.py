@@ -17,35 +17,73 @@ import numpy as np
 import torch
 from torch import nn
 
-from motifloom.files import InputError, atomic, check_readable
-from motifloom.scan import motif_scan, reference_scan
+from motifloom.files import InputError, check_readable
+from motifloom.networks import n_places
+from motifloom.scan import motif_mean, motif_scan, place_index, reference_mean, reference_scan
+from motifloom.weights import write_weights
 
 
 class MotifConv(nn.Module):
     """A bank of kernels [C, 4, K] over one-hot bases, ReLU, and maxima over windows.
 
     ReLU(x + b) and max exchange, since both are non-decreasing and b is the same at all
-    positions: the maxima are taken first, the learned threshold b is added after.
+    positions: the maxima are taken first, the learned threshold b is added after. With `n_places`
+    a bias by the window's distance from the middle (`place_bin` windows share a row, the last row
+    goes on outwards) is added before the maximum. `padding` N, 0.25 in all channels, stand on
+    both sides.
     """
 
-    def __init__(self, n_kernels: int, kernel_size: int, both_strands: bool = False):
+    def __init__(
+        self,
+        n_kernels: int,
+        kernel_size: int,
+        both_strands: bool = False,
+        n_places: int = 0,
+        place_bin: int = 1,
+        padding: int = 0,
+    ):
         super().__init__()
         self.both_strands = both_strands
+        self.place_bin = place_bin
+        self.padding = padding
         self.weight = nn.Parameter(torch.empty(n_kernels, 4, kernel_size))
         self.bias = nn.Parameter(torch.zeros(n_kernels))
+        self.places = nn.Parameter(torch.zeros(n_places, n_kernels)) if n_places else None
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
 
     def forward(self, x: torch.Tensor, pool: int = 0) -> torch.Tensor:
         """Float32 [N, P, C]: ReLU of the maxima over `pool` windows (0: over all, P = 1)."""
+        return torch.relu(self.maxima(x, pool) + self.bias)
+
+    def maxima(self, x: torch.Tensor, pool: int = 0) -> torch.Tensor:
+        """Float32 [N, P, C]: the maxima before threshold and ReLU."""
         scan = motif_scan if x.dtype == torch.uint8 else reference_scan
-        return torch.relu(scan(x, self.weight, pool, self.both_strands) + self.bias)
+        return scan(x, self.weight, pool, self.both_strands, **self._where(x))
+
+    def means(self, x: torch.Tensor) -> torch.Tensor:
+        """Float32 [N, C]: the mean of ReLU(x + b) over all windows, with both strands of both."""
+        scan = motif_mean if x.dtype == torch.uint8 else reference_mean
+        return scan(x, self.weight, self.bias, self.both_strands, **self._where(x))
+
+    def _where(self, x: torch.Tensor) -> dict:
+        """What a scan needs to know of padding and places."""
+        found = {"padding": self.padding, "unknown": 0.25 if self.padding else 0.0}
+        if self.places is not None:
+            windows = x.shape[-1] + 2 * self.padding - self.weight.shape[2] + 1
+            found |= {
+                "places": self.places,
+                "place_index": place_index(windows, self.place_bin, len(self.places), x.device),
+            }
+        return found
 
 
 class DeepBind(nn.Module):
     """Convolution, ReLU with a learned threshold, maximum over all positions, dense layers.
 
     `length` is the length trained on; any length from `kernel_size` up can be scored. With
-    `both_strands` each kernel takes the better strand (shared weights). `hidden_units` 0 is a
+    `both_strands` each kernel takes the better strand (shared weights). `pooling` "max+mean" puts
+    the mean over positions beside the maximum. `place_bin` bases share a bias by distance from
+    the middle (0: none). `padding` puts kernel_size - 1 N on both sides. `hidden_units` 0 is a
     linear read-out. `dropout` acts on the pooled features.
     """
 
@@ -58,9 +96,13 @@ class DeepBind(nn.Module):
         hidden_units: int = 0,
         dropout: float = 0.0,
         both_strands: bool = False,
+        pooling: str = "max",
+        place_bin: int = 0,
+        padding: bool = False,
     ):
         super().__init__()
-        _check_length(length, kernel_size)
+        padded = kernel_size - 1 if padding else 0
+        _check_length(length + 2 * padded, kernel_size)
         self.hyperparameters = {
             "length": length,
             "n_kernels": n_kernels,
@@ -69,19 +111,27 @@ class DeepBind(nn.Module):
             "hidden_units": hidden_units,
             "dropout": dropout,
             "both_strands": both_strands,
+            "pooling": pooling,
+            "place_bin": place_bin,
+            "padding": padding,
         }
-        self.conv = MotifConv(n_kernels, kernel_size, both_strands)
+        rows = n_places(length + 2 * padded - kernel_size + 1, place_bin)
+        self.conv = MotifConv(n_kernels, kernel_size, both_strands, rows, place_bin, padded)
         self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(n_kernels, hidden_units) if hidden_units else None
-        self.dense = nn.Linear(hidden_units or n_kernels, n_targets)
+        width = n_kernels * (2 if pooling == "max+mean" else 1)
+        self.hidden = nn.Linear(width, hidden_units) if hidden_units else None
+        self.dense = nn.Linear(hidden_units or width, n_targets)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Pooled kernel activations, float32 [N, n_kernels]."""
-        return self.conv(x).squeeze(1)
+        """Pooled kernel activations, float32 [N, F]: maxima, then means where there are such."""
+        maxima = self.conv(x).squeeze(1)
+        if self.hyperparameters["pooling"] == "max":
+            return maxima
+        return torch.cat([maxima, self.conv.means(x)], 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [N, n_targets] of codes [N, L] or one-hot [N, 4, L]."""
-        h = self.dropout(self.features(x))  # [N, n_kernels]
+        h = self.dropout(self.features(x))  # [N, F]
         if self.hidden is not None:
             h = torch.relu(self.hidden(h))  # [N, hidden_units]
         return self.dense(h)  # [N, n_targets]
@@ -273,11 +323,8 @@ def reverse_complement(x: torch.Tensor) -> torch.Tensor:
 
 def save(model: TrainedModel, path: str | Path) -> None:
     """Write weights and info to one safetensors file, whole or not at all."""
-    from safetensors.torch import save_file
-
-    tensors = {name: tensor.contiguous() for name, tensor in model.networks.state_dict().items()}
-    with atomic(path) as temporary:
-        save_file(tensors, temporary, {"motifloom": json.dumps(model.info, sort_keys=True)})
+    tensors = {name: tensor.numpy() for name, tensor in model.networks.state_dict().items()}
+    write_weights(tensors, model.info, path)
 
 
 def load(path: str | Path) -> TrainedModel:

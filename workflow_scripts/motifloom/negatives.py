@@ -282,7 +282,7 @@ def _check_found(
         )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _count_bases(codes, starts, length):
     """Counts of C and G and of N, int64 [n] each, in windows at ascending `starts`.
 
@@ -306,7 +306,7 @@ def _count_bases(codes, starts, length):
     return strong, unknown
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _mix(value):
     """Scramble 64 bits: the finaliser of splitmix64 (Steele, Lea & Flood 2014)."""
     value = (value ^ (value >> np.uint64(30))) * _MIX_1
@@ -314,7 +314,7 @@ def _mix(value):
     return value ^ (value >> np.uint64(31))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _below(state, bound):
     """Next random integer in [0, bound), exactly uniform (Lemire 2019), bound below 2**32."""
     wide = np.uint64(bound)
@@ -326,7 +326,7 @@ def _below(state, bound):
             return np.int64(product >> np.uint64(32))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _shuffle_rows(codes, seed, rows, shuffled):
     state = np.empty(1, np.uint64)
     edges = np.empty(codes.shape[1], np.uint8)
@@ -336,7 +336,7 @@ def _shuffle_rows(codes, seed, rows, shuffled):
         _shuffle_row(codes[i], state, edges, shuffled[i])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _shuffle_row(codes, state, edges, shuffled):
     """Shuffle one sequence; `edges` [L] is working space, `state` the random numbers' state."""
     if len(codes) < 4:
@@ -357,7 +357,7 @@ def _shuffle_row(codes, state, edges, shuffled):
         shuffled[i] = letter
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _group_successors(codes, edges):
     """Fill `edges` with the successors of each letter; its own begin at begin[letter]."""
     begin = np.zeros(_LETTERS + 1, np.int64)
@@ -372,7 +372,7 @@ def _group_successors(codes, edges):
     return begin
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _place_last_edges(begin, edges, end, state):
     """Draw for each letter the edge by which it is left for the last time; put that one last.
 
@@ -398,6 +398,6 @@ def _place_last_edges(begin, edges, end, state):
             _swap(edges, last[letter], begin[letter + 1] - 1)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _swap(values, i, j):
     values[i], values[j] = values[j], values[i]

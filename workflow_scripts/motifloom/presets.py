@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from motifloom.files import InputError
 
 STRANDS = ("given", "mean", "max")
+POOLINGS = ("max", "max+mean")
 OPTIMISERS = ("adam", "rmsprop")
+DEEPBIND_OPTIMISERS = ("adam", "nesterov")
 
 
 def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
@@ -15,32 +17,110 @@ def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 @dataclass(frozen=True)
-class DeepBindPreset:
-    """How one DeepBind is built and trained.
+class Choice:
+    """One of several values, all equally likely."""
 
-    `members` networks with seeds of their own are averaged. Training lasts `epochs`, or longer
-    where a small dataset would otherwise see fewer than `min_steps` updates. `strands` "given"
-    scores the sequence as it is; the network itself takes the better strand of each kernel where
-    `both_strands` (DNA only) is set.
+    values: tuple
+
+    def draw(self, uniform: float):
+        """The value at a uniform number in [0, 1)."""
+        return self.values[int(uniform * len(self.values))]
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """A number whose logarithm is uniform between those of `low` and `high`."""
+
+    low: float
+    high: float
+
+    def draw(self, uniform: float) -> float:
+        """The value at a uniform number in [0, 1)."""
+        return self.low * (self.high / self.low) ** uniform
+
+
+@dataclass(frozen=True)
+class RootUniform:
+    """low + span * sqrt(U): denser towards its upper end."""
+
+    low: float
+    span: float
+
+    def draw(self, uniform: float) -> float:
+        """The value at a uniform number in [0, 1)."""
+        return self.low + self.span * uniform**0.5
+
+
+@dataclass(frozen=True)
+class DeepBindPreset:
+    """How one DeepBind is built, calibrated and trained.
+
+    The network: `n_kernels` of `kernel_size`; `pooling` "max" or "max+mean" over positions;
+    `place_bin` bases share a bias by distance from the sequence's middle (0: none); `padding` puts
+    kernel_size - 1 N (0.25 in all channels) on both sides; `hidden_units` 0 is a linear read-out.
+    With `both_strands` (DNA only) each kernel takes its better strand; `strands` "max" or "mean"
+    puts the network's outputs on both strands together instead, "given" takes the sequence as it
+    is.
+
+    Training lasts `steps` updates, or with 0 `epochs`, or longer where a small dataset would
+    otherwise see fewer than `min_steps`. `fresh_negatives` draws shuffles anew in each epoch;
+    `negatives_per_positive` 0 takes the number in the config. `kernel_scale` and `dense_scale`
+    are standard deviations of the starting weights (0: uniform by the number of inputs, as
+    PyTorch starts). The weights with the lowest validation loss are kept where `best_checkpoint`
+    is set, looked at `checks` times; `patience` looks without a better one end a training (0:
+    never).
+
+    Calibration: with `settings` > 1 that many settings are drawn from `space` and each trained on
+    `folds` folds (1: the validation split alone), scored at `checkpoints` equally spaced steps;
+    with `halving` the worse half of the settings stops at each checkpoint. Then `members`
+    networks are trained with the best setting for the best number of steps, on the training split
+    or, with `final_on` "all", on training and validation; `keep` "average" takes the mean of
+    their outputs, "best" the one with the best metric on what it was trained on.
     """
 
     n_kernels: int
     kernel_size: int
     hidden_units: int = 0
+    pooling: str = "max"
+    place_bin: int = 0
+    padding: bool = False
     dropout: float = 0.0
     both_strands: bool = False
     strands: str = "given"
     members: int = 1
+    keep: str = "average"
+    final_on: str = "train"
+    steps: int = 0
     epochs: int = 15
     min_steps: int = 0
     batch_size: int = 64
+    optimiser: str = "adam"
     learning_rate: float = 1e-3
     final_learning_rate: float = 1e-3
+    momentum: float = 0.0
     weight_decay: float = 0.0
+    kernel_l1: float = 0.0
+    dense_l1: float = 0.0
+    kernel_scale: float = 0.0
+    dense_scale: float = 0.0
+    smoothing: float = 0.0
+    fresh_negatives: bool = True
+    negatives_per_positive: int = 0
+    best_checkpoint: bool = True
+    checks: int = 30
     patience: int = 0
+    settings: int = 1
+    folds: int = 3
+    checkpoints: int = 5
+    halving: bool = False
+    space: tuple[tuple[str, Choice | LogUniform | RootUniform], ...] = ()
 
     def __post_init__(self):
         _check_choice("strands", self.strands, STRANDS)
+        _check_choice("pooling", self.pooling, POOLINGS)
+        _check_choice("optimiser", self.optimiser, DEEPBIND_OPTIMISERS)
+        _check_choice("keep", self.keep, ("average", "best"))
+        _check_choice("final_on", self.final_on, ("train", "all"))
 
 
 @dataclass(frozen=True)
@@ -78,9 +158,43 @@ class MultitaskPreset:
         _check_choice("optimiser", self.optimiser, OPTIMISERS)
 
 
+# What DeepBind's calibration draws its settings from (Alipanahi et al. 2015, Supplementary Notes,
+# table of calibration parameters).
+_SPACE_2015 = (
+    ("dropout", Choice((0.0, 0.0, 0.25, 0.5))),
+    ("hidden_units", Choice((0, 32))),
+    ("learning_rate", LogUniform(5e-4, 0.05)),
+    ("momentum", RootUniform(0.95, 0.04)),
+    ("kernel_l1", LogUniform(1e-15, 1e-3)),
+    ("dense_l1", LogUniform(1e-10, 1e-3)),
+    ("kernel_scale", LogUniform(1e-7, 1e-3)),
+    ("dense_scale", LogUniform(1e-5, 1e-2)),
+)
+
 DEEPBIND = {
     # The source lecture's network: 16 kernels of 12, forward strand, no hidden layer.
     "deepbind-lecture": DeepBindPreset(n_kernels=16, kernel_size=12, epochs=15, patience=5),
+    # The published network and protocol (Alipanahi et al. 2015, Online Methods and Supplementary
+    # Notes): 16 kernels of 24, N-padding, dropout and hidden layer by calibration, Nesterov's
+    # momentum, 30 settings x 3 folds x 5 checkpoints, 6 final trainings of which one is kept.
+    "deepbind-2015": DeepBindPreset(
+        n_kernels=16,
+        kernel_size=24,
+        padding=True,
+        strands="max",
+        members=6,
+        keep="best",
+        final_on="all",
+        steps=20_000,
+        optimiser="nesterov",
+        fresh_negatives=False,
+        negatives_per_positive=1,
+        best_checkpoint=False,
+        settings=30,
+        folds=3,
+        checkpoints=5,
+        space=_SPACE_2015,
+    ),
     # Ours: chosen on validation examples, see docs/deepbind.md.
     "deepbind": DeepBindPreset(
         n_kernels=64,
@@ -131,8 +245,19 @@ MULTITASK = {
 }
 
 
-_LEAST_ONE = ("n_kernels", "kernel_size", "members", "epochs", "batch_size", "pool_size")
-_SHARES = ("dropout", "conv_dropout")
+_LEAST_ONE = (
+    "n_kernels",
+    "kernel_size",
+    "members",
+    "epochs",
+    "batch_size",
+    "pool_size",
+    "settings",
+    "folds",
+    "checkpoints",
+    "checks",
+)
+_SHARES = ("dropout", "conv_dropout", "smoothing", "momentum")
 
 
 def choose(presets: Mapping, name: str, overrides: Mapping):

@@ -1,10 +1,14 @@
 """The motif scan: a convolution over base codes with pooled maxima.
 
 On one-hot input a convolution is a sum of table rows: the K positions of a kernel are grouped
-into 3-mers, a bank of C kernels becomes ceil(K / 3) tables of 125 rows (5 letters, N counts 0)
-by C columns, and a window costs ceil(K / 3) row look-ups and additions. After a maximum over
+into 3-mers, a bank of 16 kernels becomes ceil(K / 3) tables of 125 rows (5 letters) by 16, and a
+window costs ceil(K / 3) row look-ups and vector additions (`lanes.py`). After a maximum over
 positions only the winning window carries gradient, so that the backward pass adds K values a
-maximum instead of convolving again. `reference_scan` is the same in plain PyTorch.
+maximum instead of convolving again.
+
+Three ways lead to the same values and gradients: `reference_scan`, plain PyTorch on one-hot
+input; the compiled scan on the CPU; and on other devices a convolution for the winners alone,
+whose gradient is gathered at their windows (`gathered_scan`).
 """
 
 import itertools
@@ -15,10 +19,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-_WORD = 3
-_ROWS = 5**_WORD
+from motifloom.lanes import (
+    LANES,
+    LETTERS,
+    WORD,
+    WORD_ROWS,
+    aligned,
+    fill_table,
+    fill_words,
+    scan_lanes,
+    scan_lanes_with_mean,
+)
+
 # Additions below which a second thread costs more than it saves.
 _THREAD_WORTH = 4_000_000
+# Words, uint16, encoded at a time: half of a common second-level cache.
+_BLOCK_WORDS = 1 << 18
 
 
 def reverse_complement_kernels(kernels: torch.Tensor) -> torch.Tensor:
@@ -33,101 +49,293 @@ def one_hot(codes: torch.Tensor, unknown: float = 0.0) -> torch.Tensor:
     return table[codes.long()].transpose(1, 2)
 
 
+def place_index(windows: int, place_bin: int, rows: int, device="cpu") -> torch.Tensor:
+    """Row of the bias by distance from the middle for each window: int64 [windows].
+
+    `place_bin` windows on either side of the middle share a row; the last row goes on outwards.
+    """
+    windows_from_middle = (2 * torch.arange(windows, device=device) - (windows - 1)).abs()
+    return (windows_from_middle // (2 * place_bin)).clamp(max=rows - 1)
+
+
 def reference_scan(
-    x: torch.Tensor, kernels: torch.Tensor, pool: int = 0, both_strands: bool = False
+    x: torch.Tensor,
+    kernels: torch.Tensor,
+    pool: int = 0,
+    both_strands: bool = False,
+    *,
+    padding: int = 0,
+    unknown: float = 0.0,
+    places: torch.Tensor | None = None,
+    place_index: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The scan by `conv1d` and `max_pool1d`: float [N, P, C] of one-hot input [N, 4, L].
 
-    `pool` 0 takes one maximum over all L - K + 1 windows (P = 1), otherwise one over each `pool`
-    consecutive windows (P = (L - K + 1) // pool). With `both_strands`, the larger of both strands.
+    `pool` 0 takes one maximum over all W = L + 2 padding - K + 1 windows (P = 1), otherwise one
+    over each `pool` consecutive windows (P = W // pool). With `both_strands`, the larger of both
+    strands. `padding` bases of `unknown` in all channels stand on both sides; `places` [rows, C]
+    are added to window p in row `place_index[p]`.
     """
-    values = _pooled(F.conv1d(x, kernels), pool)
-    if both_strands:
-        other = _pooled(F.conv1d(x, reverse_complement_kernels(kernels)), pool)
-        values = torch.maximum(values, other)
+    strands = _activations(x, kernels, both_strands, padding, unknown, places, place_index)
+    pooled = [F.max_pool1d(values, pool or values.shape[-1]) for values in strands]
+    values = pooled[0] if len(pooled) == 1 else larger(*pooled)
     return values.transpose(1, 2)
 
 
-def _pooled(activations: torch.Tensor, pool: int) -> torch.Tensor:
-    return F.max_pool1d(activations, pool or activations.shape[-1])
+def larger(forward: torch.Tensor, reverse: torch.Tensor) -> torch.Tensor:
+    """The larger of two strands' values; of equal ones the forward strand takes the gradient."""
+    return torch.where(reverse > forward, reverse, forward)
+
+
+def reference_mean(
+    x: torch.Tensor,
+    kernels: torch.Tensor,
+    bias: torch.Tensor,
+    both_strands: bool = False,
+    *,
+    padding: int = 0,
+    unknown: float = 0.0,
+    places: torch.Tensor | None = None,
+    place_index: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Mean over windows (of both strands) of ReLU(window + bias): float [N, C] of [N, 4, L].
+
+    `bias` [C]; the other arguments as those of `reference_scan`.
+    """
+    strands = _activations(x, kernels, both_strands, padding, unknown, places, place_index)
+    means = [torch.relu(values + bias[:, None]).mean(2) for values in strands]
+    return sum(means) / len(means)
+
+
+def _activations(x, kernels, both_strands, padding, unknown, places, place_index) -> list:
+    """Values [N, C, W] of all windows, of the forward and of the reverse strand."""
+    if padding:
+        x = F.pad(x, (padding, padding), value=unknown)
+    banks = [kernels, reverse_complement_kernels(kernels)] if both_strands else [kernels]
+    values = [F.conv1d(x, bank) for bank in banks]
+    if places is not None:
+        shift = places[place_index].T
+        values = [value + shift for value in values]
+    return values
 
 
 def motif_scan(
-    codes: torch.Tensor, kernels: torch.Tensor, pool: int = 0, both_strands: bool = False
+    codes: torch.Tensor,
+    kernels: torch.Tensor,
+    pool: int = 0,
+    both_strands: bool = False,
+    *,
+    padding: int = 0,
+    unknown: float = 0.0,
+    places: torch.Tensor | None = None,
+    place_index: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The scan over base codes uint8 [N, L] (N = 4 contributes 0): float32 [N, P, C].
+    """The scan over base codes uint8 [N, L] (N is `unknown` in all channels): float32 [N, P, C].
 
-    Differentiable in `kernels` [C, 4, K]. Equals `reference_scan` of the one-hot codes; among
-    equal windows the first on the forward strand wins and takes the gradient. Compiled on the
-    CPU with as many threads as PyTorch has; elsewhere the reference itself.
+    Differentiable in `kernels` [C, 4, K] and `places` [rows, C]. Equals `reference_scan` of the
+    one-hot codes; among equal windows the first on the forward strand wins and takes the
+    gradient. Compiled on the CPU with as many threads as PyTorch has; elsewhere `gathered_scan`.
     """
-    if codes.device.type != "cpu":
-        return reference_scan(one_hot(codes), kernels, pool, both_strands)
-    return _Scan.apply(codes, kernels, pool, both_strands)
+    if places is None:
+        windows = codes.shape[1] + 2 * padding - kernels.shape[2] + 1
+        place_index = torch.zeros(max(windows, 0), dtype=torch.int64, device=codes.device)
+        places = kernels.new_zeros(1, len(kernels))
+    scan = _Scan.apply if codes.device.type == "cpu" else gathered_scan
+    return scan(codes, kernels, places, place_index, pool, both_strands, padding, unknown)
+
+
+def motif_mean(
+    codes: torch.Tensor,
+    kernels: torch.Tensor,
+    bias: torch.Tensor,
+    both_strands: bool = False,
+    *,
+    padding: int = 0,
+    unknown: float = 0.0,
+    places: torch.Tensor | None = None,
+    place_index: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """`reference_mean` over base codes uint8 [N, L]: float32 [N, C].
+
+    Compiled on the CPU where no gradient is asked for; otherwise the reference itself.
+    """
+    where = {"padding": padding, "unknown": unknown, "places": places, "place_index": place_index}
+    wanted = any(t is not None and t.requires_grad for t in (kernels, bias, places))
+    if codes.device.type != "cpu" or (wanted and torch.is_grad_enabled()):
+        return reference_mean(one_hot(codes, unknown), kernels, bias, both_strands, **where)
+    arrays = [t if t is None else t.detach().numpy() for t in (places, place_index)]
+    means = mean_codes(
+        codes.numpy(), kernels.detach().numpy(), bias.detach().numpy(), both_strands,
+        padding, unknown, *arrays,
+    )  # fmt: skip
+    return torch.from_numpy(means)
 
 
 class _Scan(torch.autograd.Function):
     """Forward by table look-ups, backward at the winning windows only."""
 
     @staticmethod
-    def forward(ctx, codes, kernels, pool, both_strands):
-        bases = np.ascontiguousarray(codes.numpy())
-        values, positions = scan_codes(bases, kernels.detach().numpy(), pool, both_strands)
-        ctx.save_for_backward(codes)
-        ctx.positions = positions
-        ctx.shape = kernels.shape
+    def forward(ctx, codes, kernels, places, place_index, pool, both_strands, padding, unknown):
+        values, positions = scan_codes(
+            codes.numpy(), kernels.detach().numpy(), pool, both_strands, padding, unknown,
+            places.detach().numpy(), place_index.numpy(),
+        )  # fmt: skip
+        ctx.save_for_backward(codes, place_index)
+        ctx.positions, ctx.padding, ctx.unknown = positions, padding, unknown
+        ctx.shape, ctx.rows = kernels.shape, len(places)
         return torch.from_numpy(values)
 
     @staticmethod
     def backward(ctx, gradient):
-        (codes,) = ctx.saved_tensors
+        codes, index = (tensor.numpy() for tensor in ctx.saved_tensors)
         gradient = np.ascontiguousarray(gradient.numpy())
-        bases = np.ascontiguousarray(codes.numpy())
-        width = ctx.shape[2]
-        blocks = _run_blocks(
-            len(bases),
-            ctx.positions[0].size * width if len(bases) else 0,
-            lambda rows: _scatter(bases[rows], ctx.positions[rows], gradient[rows], width),
+        width, positions = ctx.shape[2], ctx.positions
+
+        def scatter(rows):
+            found = np.zeros((ctx.shape[0], LETTERS, width), np.float32)
+            shifts = np.zeros((ctx.rows, ctx.shape[0]), np.float32)
+            part = np.pad(codes[rows], ((0, 0), (ctx.padding, ctx.padding)), constant_values=4)
+            _scatter(part, positions[rows], gradient[rows], index, found, shifts)
+            return found, shifts
+
+        blocks = _run_blocks(len(codes), positions[:1].size * width, scatter)
+        total, shifts = (sum(parts) for parts in zip(*blocks, strict=True))
+        kernels = total[:, :4] + np.float32(ctx.unknown) * total[:, 4:]
+        return None, torch.from_numpy(kernels), torch.from_numpy(shifts), *[None] * 5
+
+
+def gathered_scan(
+    codes: torch.Tensor,
+    kernels: torch.Tensor,
+    places: torch.Tensor,
+    place_index: torch.Tensor,
+    pool: int,
+    both_strands: bool,
+    padding: int,
+    unknown: float,
+) -> torch.Tensor:
+    """`motif_scan` on any device: one convolution finds the winners, without gradient.
+
+    Their windows are then gathered and scored once more, K values a maximum, so that autograd
+    need not convolve again. Returns float32 [N, P, C].
+    """
+    x = one_hot(codes, unknown)
+    with torch.no_grad():
+        strands = _activations(x, kernels, both_strands, padding, unknown, places, place_index)
+        best, where = zip(
+            *(F.max_pool1d(v, pool or v.shape[-1], return_indices=True) for v in strands),
+            strict=True,
         )
-        total = sum(blocks[1:], start=blocks[0])
-        return None, torch.from_numpy(total[:, :4].copy()), None, None
+        reverse = torch.zeros_like(where[0], dtype=torch.bool)
+        place = where[0]
+        if both_strands:
+            reverse = best[1] > best[0]
+            place = torch.where(reverse, where[1], place)
+    windows = F.pad(x, (padding, padding), value=unknown).unfold(2, kernels.shape[2], 1)
+    found = windows.transpose(1, 2)  # [N, W, 4, K]
+    rows = torch.arange(len(codes), device=codes.device)[:, None, None]
+    seen = found[rows, place]  # [N, C, P, 4, K]
+    seen = torch.where(reverse[..., None, None], seen.flip(-2, -1), seen)
+    shift = places[place_index[place], torch.arange(len(kernels), device=codes.device)[:, None]]
+    return (torch.einsum("ncpbk,cbk->ncp", seen, kernels) + shift).transpose(1, 2)
 
 
 def scan_codes(
-    codes: np.ndarray, kernels: np.ndarray, pool: int, both_strands: bool
+    codes: np.ndarray,
+    kernels: np.ndarray,
+    pool: int,
+    both_strands: bool,
+    padding: int = 0,
+    unknown: float = 0.0,
+    places: np.ndarray | None = None,
+    place_index: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pooled maxima float32 [N, P, C] and where they are, int32 [N, P, C].
 
-    A position is the window's first base on the forward strand; windows that win on the reverse
-    strand are given as -1 - position.
+    codes uint8 [N, L], kernels float32 [C, 4, K]; places float32 [rows, C] and their index int64
+    [W]. A position is the first base, on the forward strand and counted from the beginning of the
+    padding, of the window; windows that win on the reverse strand are given as -1 - position.
     """
-    n_kernels, _, width = kernels.shape
-    windows = codes.shape[1] - width + 1
-    if windows < 1:
-        raise ValueError(f"sequences of {codes.shape[1]} are shorter than kernels of {width}")
+    windows = _windows_of(codes, kernels, padding)
     pool = pool or windows
-    n_pools = windows // pool
-    banks = [kernels, kernels[:, ::-1, ::-1]] if both_strands else [kernels]
-    tables = np.concatenate([word_tables(bank) for bank in banks], axis=2)
-    values = np.empty((len(codes), n_pools, n_kernels), np.float32)
-    positions = np.empty((len(codes), n_pools, n_kernels), np.int32)
-    _run_blocks(
-        len(codes),
-        windows * tables.shape[0] * tables.shape[2],
-        lambda rows: _scan(codes[rows], tables, pool, values[rows], positions[rows]),
-    )
+    shape = (len(codes), windows // pool, len(kernels))
+    values, positions = np.empty(shape, np.float32), np.empty(shape, np.int32)
+    tables, biases, index = _prepare(kernels, unknown, places, place_index, windows)
+
+    def scan(rows):
+        inputs = (codes[rows], tables, biases, index, kernels.shape[2], windows, padding)
+        _scan(*inputs, places is not None, pool, both_strands, values[rows], positions[rows])
+
+    _run_blocks(len(codes), _additions(windows, tables, both_strands), scan)
     return values, positions
 
 
-def word_tables(kernels: np.ndarray) -> np.ndarray:
-    """Tables float32 [ceil(K / 3), 125, C]: what each 3-mer adds at each third of the kernel."""
+def mean_codes(
+    codes: np.ndarray,
+    kernels: np.ndarray,
+    bias: np.ndarray,
+    both_strands: bool,
+    padding: int = 0,
+    unknown: float = 0.0,
+    places: np.ndarray | None = None,
+    place_index: np.ndarray | None = None,
+) -> np.ndarray:
+    """Mean of ReLU(window + bias), float32 [N, C]; arguments as those of `scan_codes`."""
+    windows = _windows_of(codes, kernels, padding)
+    tables, biases, index = _prepare(kernels, unknown, places, place_index, windows)
+    thresholds = np.full(len(tables) * LANES, -np.inf, np.float32)
+    thresholds[: len(bias)] = bias
+    sums = np.zeros((len(codes), len(thresholds)), np.float32)
+
+    def scan(rows):
+        inputs = (codes[rows], tables, biases, index, kernels.shape[2], windows, padding)
+        _scan_means(*inputs, thresholds, both_strands, sums[rows])
+
+    _run_blocks(len(codes), _additions(windows, tables, both_strands), scan)
+    return sums[:, : len(kernels)] / np.float32(windows * (1 + both_strands))
+
+
+def _windows_of(codes: np.ndarray, kernels: np.ndarray, padding: int) -> int:
+    width = kernels.shape[2]
+    windows = codes.shape[1] + 2 * padding - width + 1
+    if windows < 1:
+        raise ValueError(f"sequences of {codes.shape[1]} are shorter than kernels of {width}")
+    return windows
+
+
+def _additions(windows: int, tables: np.ndarray, both_strands: bool) -> int:
+    """Additions that one sequence costs."""
+    n_words = tables.shape[1] // (WORD_ROWS * LANES)
+    return windows * n_words * len(tables) * LANES * (1 + both_strands)
+
+
+def _prepare(kernels, unknown, places, place_index, windows):
+    """Tables, bias rows [blocks, rows * 16] and their index, as `lanes.py` takes them."""
+    tables = word_tables(kernels, unknown)
+    if places is None:
+        return tables, aligned((len(tables), LANES)), np.zeros(windows, np.uint16)
+    biases = aligned((len(tables), len(places), LANES))
+    for block, bias in enumerate(biases):
+        part = places[:, block * LANES : (block + 1) * LANES]
+        bias[:, : part.shape[1]] = part
+    return tables, biases.reshape(len(tables), -1), (place_index * LANES).astype(np.uint16)
+
+
+def word_tables(kernels: np.ndarray, unknown: float = 0.0) -> np.ndarray:
+    """Tables float32 [blocks, ceil(K / 3) * 125 * 16] of kernels [C, 4, K].
+
+    Row 25 a + 5 b + c of the g-th third of a block holds what letters a, b, c (N is `unknown` of
+    all four) at positions 3 g, 3 g + 1, 3 g + 2 add to its 16 kernels.
+    """
     n_kernels, _, width = kernels.shape
-    n_words = -(-width // _WORD)
-    columns = np.zeros((n_words * _WORD, 5, n_kernels), np.float32)
-    columns[:width, :4] = kernels.transpose(2, 1, 0)
-    first, second, third = (columns[offset::_WORD] for offset in range(_WORD))
-    words = first[:, :, None, None] + second[:, None, :, None] + third[:, None, None, :]
-    return words.reshape(n_words, _ROWS, n_kernels)
+    blocks, n_words = -(-n_kernels // LANES), -(-width // WORD)
+    columns = np.zeros((blocks * LANES, n_words * WORD, LETTERS), np.float32)
+    columns[:n_kernels, :width, :4] = kernels.transpose(0, 2, 1)
+    columns[:, :, 4] = np.float32(unknown) * columns[:, :, :4].sum(2)
+    tables = aligned((blocks, n_words * WORD_ROWS * LANES))
+    lanes_last = columns.reshape(blocks, LANES, -1).transpose(0, 2, 1)
+    _fill_tables(np.ascontiguousarray(lanes_last), n_words, tables)
+    return tables
 
 
 def _run_blocks(n: int, additions: int, work) -> list:
@@ -145,62 +353,115 @@ def _run_blocks(n: int, additions: int, work) -> list:
 
 
 @numba.njit(cache=True, nogil=True)
-def _scan(codes, tables, pool, values, positions):
-    n_words, _, n_columns = tables.shape
-    n_pools, n_kernels = values.shape[1:]
-    length = codes.shape[1]
-    both = n_columns > n_kernels
-    words = np.empty(length + 3 * n_words, np.int64)
-    padded = np.full(length + 3 * n_words + 3, 4, np.int64)
-    total = np.empty(n_columns, np.float32)
-    best = np.empty(n_columns, np.float32)
-    where = np.empty(n_columns, np.int32)
-    for n in range(codes.shape[0]):
-        for i in range(length):
-            padded[i] = codes[n, i]
-        for i in range(words.size):
-            words[i] = (padded[i] * 5 + padded[i + 1]) * 5 + padded[i + 2]
-        for q in range(n_pools):
-            best[:] = -np.inf
-            where[:] = 0
-            for p in range(q * pool, (q + 1) * pool):
-                row = tables[0, words[p]]
-                for c in range(n_columns):
-                    total[c] = row[c]
-                for g in range(1, n_words):
-                    row = tables[g, words[p + 3 * g]]
-                    for c in range(n_columns):
-                        total[c] += row[c]
-                for c in range(n_columns):
-                    larger = total[c] > best[c]
-                    best[c] = total[c] if larger else best[c]
-                    where[c] = p if larger else where[c]
-            for c in range(n_kernels):
-                if both and best[c + n_kernels] > best[c]:
-                    values[n, q, c] = best[c + n_kernels]
-                    positions[n, q, c] = -1 - where[c + n_kernels]
-                else:
-                    values[n, q, c] = best[c]
-                    positions[n, q, c] = where[c]
+def _fill_tables(columns, n_words, tables):
+    flat = tables.reshape(-1)
+    for block in range(len(tables)):
+        fill_table(columns[block].reshape(-1), n_words, flat, block * tables.shape[1])
 
 
 @numba.njit(cache=True, nogil=True)
-def _scatter(codes, positions, gradient, width):
-    n_kernels = positions.shape[2]
-    total = np.zeros((n_kernels, 5, width), np.float32)
+def _encode(codes, first, padding, strands, letters, words):
+    """Words uint16 [n, S, line] of n sequences from row `first` on, and of their reverses."""
+    length, line = codes.shape[1], words.shape[2]
+    flat = words.reshape(-1)
+    for i in range(words.shape[0]):
+        for s in range(strands):
+            for b in range(length):
+                if s == 0:
+                    letters[padding + b] = codes[first + i, b]
+                else:
+                    base = codes[first + i, length - 1 - b]
+                    letters[padding + b] = np.uint8(3) - base if base < 4 else np.uint8(4)
+            fill_words(letters, 0, flat, (i * strands + s) * line, line)
+
+
+@numba.njit(cache=True, nogil=True)
+def _line(width, windows):
+    """Words that windows of a sequence reach, as whole registers."""
+    return -(-(windows + width + 2) // LANES) * LANES
+
+
+@numba.njit(cache=True, nogil=True)
+def _scan(
+    codes, tables, biases, index, width, windows, padding, placed, pool, both, values, positions
+):
+    strands, line, n_words = 1 + both, _line(width, windows), -(-width // WORD)
+    n_pools, n_kernels = values.shape[1:]
+    rows = min(max(1, _BLOCK_WORDS // (strands * line)), max(len(codes), 1))
+    words = np.empty((rows, strands, line), np.uint16)
+    letters = np.full(line + 2 * LANES, 4, np.uint8)
+    flat, flat_tables, flat_biases = words.reshape(-1), tables.reshape(-1), biases.reshape(-1)
+    best, where = np.empty((2, LANES), np.float32), np.empty((2, LANES), np.int32)
+    flat_best, flat_where = best.reshape(-1), where.reshape(-1)
+    for first in range(0, len(codes), rows):
+        n = min(rows, len(codes) - first)
+        _encode(codes, first, padding, strands, letters, words[:n])
+        for block in range(len(tables)):
+            for i in range(n):
+                for q in range(n_pools):
+                    for s in range(strands):
+                        # Backwards on the reverse strand: of equal windows the first on the
+                        # forward strand wins.
+                        begin = q * pool if s == 0 else windows - 1 - q * pool
+                        scan_lanes(
+                            flat_tables, block * tables.shape[1], flat, (i * strands + s) * line,
+                            flat_biases, block * biases.shape[1], index, n_words,
+                            begin, 1 if s == 0 else -1, pool, flat_best, flat_where, s * LANES,
+                            placed,
+                        )  # fmt: skip
+                    for lane in range(min(LANES, n_kernels - block * LANES)):
+                        c = block * LANES + lane
+                        if both and best[1, lane] > best[0, lane]:
+                            values[first + i, q, c] = best[1, lane]
+                            positions[first + i, q, c] = -1 - (windows - 1 - where[1, lane])
+                        else:
+                            values[first + i, q, c] = best[0, lane]
+                            positions[first + i, q, c] = where[0, lane]
+
+
+@numba.njit(cache=True, nogil=True)
+def _scan_means(codes, tables, biases, index, width, windows, padding, thresholds, both, sums):
+    strands, line, n_words = 1 + both, _line(width, windows), -(-width // WORD)
+    rows = min(max(1, _BLOCK_WORDS // (strands * line)), max(len(codes), 1))
+    words = np.empty((rows, strands, line), np.uint16)
+    letters = np.full(line + 2 * LANES, 4, np.uint8)
+    flat, flat_tables, flat_biases = words.reshape(-1), tables.reshape(-1), biases.reshape(-1)
+    best, where = np.empty(LANES, np.float32), np.empty(LANES, np.int32)
+    active, total = np.empty(windows, np.uint16), np.zeros(LANES, np.float32)
+    for first in range(0, len(codes), rows):
+        n = min(rows, len(codes) - first)
+        _encode(codes, first, padding, strands, letters, words[:n])
+        for block in range(len(tables)):
+            for i in range(n):
+                total[:] = 0
+                for s in range(strands):
+                    scan_lanes_with_mean(
+                        flat_tables, block * tables.shape[1], flat, (i * strands + s) * line,
+                        flat_biases, block * biases.shape[1], index, n_words, 0, 1, windows,
+                        best, where, 0, thresholds, block * LANES, total, active, 0,
+                    )  # fmt: skip
+                for lane in range(LANES):
+                    sums[first + i, block * LANES + lane] = total[lane]
+
+
+@numba.njit(cache=True, nogil=True)
+def _scatter(codes, positions, gradient, index, kernels, places):
+    """Add the gradient of winning windows to kernels [C, 5, K] and places [rows, C]."""
+    width = kernels.shape[2]
     for n in range(codes.shape[0]):
         for q in range(positions.shape[1]):
-            for c in range(n_kernels):
+            for c in range(positions.shape[2]):
                 slope = gradient[n, q, c]
                 if slope == 0:
                     continue
                 p = positions[n, q, c]
                 if p >= 0:
+                    places[index[p], c] += slope
                     for k in range(width):
-                        total[c, codes[n, p + k], k] += slope
+                        kernels[c, codes[n, p + k], k] += slope
                 else:
                     p = -1 - p
+                    places[index[p], c] += slope
                     for k in range(width):
                         base = codes[n, p + width - 1 - k]
-                        total[c, 3 - base if base < 4 else 4, k] += slope
-    return total
+                        kernels[c, 3 - base if base < 4 else 4, k] += slope

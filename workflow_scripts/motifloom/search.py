@@ -1,0 +1,292 @@
+"""Many DeepBinds at once: the settings and folds of a calibration, and the final trainings.
+
+All of them train over the same encoded sequences, each with kernels, rules and random streams of
+its own, so that a network trained in company equals the same one trained alone, on any number of
+threads. What they share is read only: the sequences, and of each epoch's fresh negatives one
+pool, named by the epoch.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from tqdm import tqdm
+
+from motifloom import steps
+from motifloom.negatives import dinucleotide_shuffle
+from motifloom.networks import Network
+
+log = logging.getLogger(__name__)
+
+_SHUFFLE_BLOCK = 1 << 12
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Examples to train on: codes uint8 [n, L], targets float32 [n].
+
+    `per_positive` dinucleotide shuffles of each row with a target above 0 join them, drawn with
+    `seed`, anew in every epoch where `fresh` is set.
+    """
+
+    codes: np.ndarray
+    targets: np.ndarray
+    per_positive: int = 0
+    fresh: bool = True
+    seed: int = 0
+
+    @property
+    def changes(self) -> bool:
+        """Whether epochs differ in more than order."""
+        return self.fresh and self.per_positive > 0
+
+    def epoch(self, number: int, workers=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Codes [m, L], targets [m] and parents int64 [m] (rows of the pool) of one epoch.
+
+        The pool's own rows come first. `workers`, a thread pool, shares the shuffling.
+        """
+        parents = np.arange(len(self.codes))
+        if not self.per_positive:
+            return self.codes, self.targets, parents
+        owners = np.repeat(np.flatnonzero(self.targets > 0), self.per_positive)
+        codes = np.concatenate([self.codes, self.codes[owners]])
+        made = codes[len(parents) :]
+        key = np.random.SeedSequence([self.seed, number * self.fresh]).generate_state(1, np.uint64)
+
+        def shuffle(first: int) -> None:
+            rows = slice(first, first + _SHUFFLE_BLOCK)
+            names = np.arange(first, min(first + _SHUFFLE_BLOCK, len(made)))
+            made[rows] = dinucleotide_shuffle(made[rows], int(key[0]), names)
+
+        list((workers.map if workers else map)(shuffle, range(0, len(made), _SHUFFLE_BLOCK)))
+        targets = np.concatenate([self.targets, np.zeros(len(made), np.float32)])
+        return codes, targets, np.concatenate([parents, owners])
+
+    def size(self, chosen: np.ndarray) -> int:
+        """Examples an epoch holds of the rows `chosen` bool [n] and their shuffles."""
+        return int(chosen.sum() + self.per_positive * (chosen & (self.targets > 0)).sum())
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Held-out examples and what is read off them.
+
+    codes uint8 [n, L], targets float32 [n]; `score(targets, logits)` is higher where better.
+    """
+
+    codes: np.ndarray
+    targets: np.ndarray
+    score: Callable[[np.ndarray, np.ndarray], float]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was seen of a network after `step` updates; NaN where nothing was held out."""
+
+    step: int
+    train_loss: float
+    loss: float
+    score: float
+
+
+@dataclass
+class Training:
+    """One network on its way.
+
+    network: what is trained, with the parameters it starts from
+    chosen:  bool [n], the rows of the pool that it learns from (and their shuffles)
+    held:    int64, the rows of the judge's examples that it is looked at with
+    key:     uint64, the name of its random streams
+    steps:   updates in all
+    looks:   ascending numbers of updates after which it is looked at
+    Kept while it is trained: `theta` (the parameters), Adam's or Nesterov's `moments`, `done`
+    updates, what was seen, and with `keep_best` the parameters with the lowest loss; a training
+    that ends early is `failed` (its loss is no number) or `stopped` (given up).
+    """
+
+    network: Network
+    chosen: np.ndarray
+    held: np.ndarray
+    key: int
+    steps: int
+    looks: tuple[int, ...]
+    keep_best: bool = False
+    patience: int = 0
+    theta: np.ndarray = None
+    moments: np.ndarray = None
+    done: int = 0
+    epochs: int = 0
+    pending: np.ndarray = None
+    seen: list[Look] = field(default_factory=list)
+    best: np.ndarray | None = None
+    best_loss: float = math.inf
+    waited: int = 0
+    failed: bool = False
+    stopped: bool = False
+    _losses: list[tuple[float, int]] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.theta = self.network.theta.copy()
+        self.moments = np.zeros((2, len(self.theta)), np.float32)
+        self.pending = np.empty(0, np.int64)
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything left to do."""
+        return self.done < self.steps and not self.failed and not self.stopped
+
+    @property
+    def status(self) -> str:
+        """ "done", "failed", "stopped" or "running"."""
+        if self.failed or self.stopped:
+            return "failed" if self.failed else "stopped"
+        return "running" if self.active else "done"
+
+    def note_loss(self, loss: float, n: int) -> None:
+        """Remember the mean loss of n examples trained on since the last look."""
+        self._losses.append((loss, n))
+
+    def mean_loss(self) -> float:
+        """Mean loss an example since the last look."""
+        losses = np.array(self._losses)
+        return float(np.average(losses[:, 0], weights=losses[:, 1]))
+
+    def note_look(self, look: Look, theta: np.ndarray) -> None:
+        """Take in what was seen; keep the parameters where they are the best, or give up."""
+        self.seen.append(look)
+        self._losses = []
+        if look.loss < self.best_loss:
+            self.best_loss, self.waited = look.loss, 0
+            if self.keep_best:
+                self.best = theta.copy()
+        elif len(self.held):
+            self.waited += 1
+            self.stopped = bool(self.patience) and self.waited >= self.patience
+
+    def finished(self) -> Network:
+        """The network with its last parameters, or its best ones where these are kept."""
+        return self.network.with_theta(self.theta if self.best is None else self.best)
+
+
+def train_together(
+    trainings: Sequence[Training],
+    pool: Pool,
+    judge: Judge,
+    threads: int = 1,
+    label: str = "",
+    after_look: Callable[[int], None] | None = None,
+) -> None:
+    """Train networks side by side, in place, until each has ended.
+
+    Each is trained on one thread at a time. With `after_look` all wait for each other at their
+    common looks, and it is called with the number of updates then done; it may stop some of them.
+    """
+    total = sum(training.steps for training in trainings)
+    with (
+        ThreadPoolExecutor(threads) as workers,
+        tqdm(total=total, desc=label, unit="update", unit_scale=True, disable=None) as bar,
+    ):
+        epoch, examples = 0, pool.epoch(0, workers)
+        looks = sorted({look for training in trainings for look in training.looks})
+        limits = iter(looks if after_look else ())
+        limit = next(limits, math.inf)
+        while running := [training for training in trainings if training.active]:
+            before = sum(training.done for training in trainings)
+            work = [(training, examples, judge, pool.changes, limit) for training in running]
+            list(workers.map(lambda one: _advance(*one), work))
+            bar.update(sum(training.done for training in trainings) - before)
+            waiting = all(training.done >= limit for training in running if training.active)
+            if waiting and limit < math.inf:
+                after_look(limit)
+                limit = next(limits, math.inf)
+            elif pool.changes:
+                epoch += 1
+                examples = pool.epoch(epoch, workers)
+
+
+def _advance(training: Training, examples, judge: Judge, one_epoch: bool, limit: float) -> None:
+    """Train one network to the end of the epoch, or without fresh examples to the `limit`."""
+    rows = None
+    while training.active and training.done < limit:
+        if not len(training.pending):
+            if rows is None:
+                rows = np.flatnonzero(training.chosen[examples[2]])
+            training.pending = rows.copy()
+            key = steps.stream(training.key, training.epochs)
+            steps.shuffle_order(training.pending, key)
+            training.epochs += 1
+        _advance_to_look(training, examples, judge, limit)
+        if one_epoch and not len(training.pending):
+            return
+
+
+def _advance_to_look(training: Training, examples, judge: Judge, limit: float) -> None:
+    """Train one network on what is left of its epoch, at most to its next look."""
+    network, batch = training.network, training.network.rules.batch
+    until = min([training.steps, limit, *(x for x in training.looks if x > training.done)])
+    part = training.pending[: int(until - training.done) * batch]
+    training.pending = training.pending[len(part) :]
+    loss = steps.train_epoch(
+        network.shape, network.rules, examples[0], examples[1], part,
+        training.theta, training.moments, training.done, training.steps,
+        steps.stream(training.key, -1),
+    )  # fmt: skip
+    training.done += -(-len(part) // batch)
+    training.note_loss(loss, len(part))
+    # A kernel that is no number any more never wins a maximum: the loss would not tell.
+    if not (math.isfinite(loss) and np.isfinite(training.theta).all()):
+        training.failed = True
+    elif training.done in training.looks:
+        current = network.with_theta(training.theta)
+        seen = judge_network(current, judge, training.held)
+        training.note_look(Look(training.done, training.mean_loss(), *seen), training.theta)
+
+
+def judge_network(network: Network, judge: Judge, held: np.ndarray) -> tuple[float, float]:
+    """Loss and score of a network on the judge's examples at `held`; NaN where there are none."""
+    if not len(held):
+        return math.nan, math.nan
+    logits, targets = network.predict(judge.codes, held), judge.targets[held]
+    loss = steps.mean_loss(network.rules.loss, logits, targets)
+    return float(loss), judge.score(targets, logits)
+
+
+def stop_worse_half(trainings: Sequence[Training], groups: Iterable[int], keep: int) -> None:
+    """Stop all but the `keep` groups of trainings with the best score so far (mean of a group).
+
+    A group's score is its best mean over all looks, so that one whose best lies behind it, and
+    which could still be chosen, is not given up before one that never came as far.
+    """
+    groups = np.asarray(list(groups))
+    ranked = sorted(
+        (-best_mean(trainings, groups, group)[0], group)
+        for group in np.unique(groups)
+        if any(training.active for training in _members(trainings, groups, group))
+    )
+    for _, group in ranked[keep:]:
+        for training in _members(trainings, groups, group):
+            training.stopped = training.active or training.stopped
+
+
+def _members(trainings, groups, group) -> list[Training]:
+    return [trainings[i] for i in np.flatnonzero(groups == group)]
+
+
+def best_mean(trainings: Sequence[Training], groups: np.ndarray, group: int) -> tuple[float, int]:
+    """Best mean score of a group of trainings over their common looks, and its step.
+
+    (-inf, 0) where one of them failed or nothing was seen; the earliest of equal ones.
+    """
+    members = _members(trainings, groups, group)
+    if any(training.failed for training in members):
+        return -math.inf, 0
+    common = min(len(training.seen) for training in members)
+    scores = np.array([[look.score for look in training.seen[:common]] for training in members])
+    if not common or np.isnan(scores).all():
+        return -math.inf, 0
+    means = scores.mean(0)
+    best = int(np.nanargmax(means)) if not np.isnan(means).all() else 0
+    return float(means[best]), members[0].seen[best].step
