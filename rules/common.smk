@@ -90,6 +90,11 @@ MULTITASK = config["models"]["multitask"] if config["multitask"]["datasets"] els
 
 def check_config():
     """What a schema cannot say: names that must exist, sections that need each other."""
+    if config["data_folder"] and not os.path.isdir(config["data_folder"]):
+        raise WorkflowError(
+            f"data_folder: {config['data_folder']!r} is no folder; name the one that holds the data,"
+            " such as with --config data_folder=PATH"
+        )
     unknown = [name for name in config["multitask"]["datasets"] if name not in DATASETS.index]
     if unknown:
         raise WorkflowError(
