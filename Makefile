@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 YEAST ?= ../shared/data/yeast
+ENCODE ?= ../shared/data/encode_deepbind
 
-.PHONY: run test yeast bench lint format clean
+.PHONY: run test yeast encode bench lint format clean
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -17,6 +18,12 @@ yeast: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES) --configfile config/yeast/config.yaml \
 		$(shell test -d "$(YEAST)" && echo '--config "data_folder=$(YEAST)"')
 	@echo "Done. Open results/yeast/report.html."
+
+# Nothing is downloaded: the folder must hold the files.
+encode: $(VENV)/installed
+	$(BIN)/snakemake --cores $(CORES) --configfile config/encode_chipseq/config.yaml \
+		--config "data_folder=$(ENCODE)"
+	@echo "Done. Open results/encode_chipseq/report.html."
 
 test: $(VENV)/installed lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

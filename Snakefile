@@ -16,6 +16,7 @@ include: "rules/sequences.smk"
 include: "rules/deepbind.smk"
 include: "rules/multitask.smk"
 include: "rules/evaluation.smk"
+include: "rules/cross_validation.smk"
 include: "rules/motifs.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
@@ -31,9 +32,12 @@ rule all:
         f"{RESULTS}/matches.tsv",
         f"{RESULTS}/report.html",
         SCORES,
+        CROSS_VALIDATION,
 
 
 localrules:
     all,
     collect_metrics,
     collect_matches,
+    assign_folds,
+    collect_folds,

@@ -86,10 +86,23 @@ DATASETS = read_datasets(config["datasets"])
 DOWNLOADS = read_downloads(config["downloads"])
 PRESETS = config["models"]["deepbind"]
 MULTITASK = config["models"]["multitask"] if config["multitask"]["datasets"] else []
+FOLDS = config["cross_validation"]["folds"] if config["cross_validation"]["folds"] > 1 else 0
+# The datasets that are cross-validated: a fixed test file cannot be rotated.
+IN_FOLDS = [
+    row.dataset for row in DATASETS.itertuples() if row.kind == "peaks" or not row.test_path
+]
+# A fold's results, in folders as those of the main run, and the summary of all.
+FOLD = f"{RESULTS}/cross_validation/fold{{fold}}"
+CROSS_VALIDATION = [f"{RESULTS}/cross_validation.tsv"] if FOLDS else []
 
 
 def check_config():
     """What a schema cannot say: names that must exist, sections that need each other."""
+    if config["data_folder"] and not os.path.isdir(config["data_folder"]):
+        raise WorkflowError(
+            f"data_folder: {config['data_folder']!r} is no folder; name the one that holds the data,"
+            " such as with --config data_folder=PATH"
+        )
     unknown = [name for name in config["multitask"]["datasets"] if name not in DATASETS.index]
     if unknown:
         raise WorkflowError(
@@ -119,6 +132,16 @@ def check_config():
                 f"splits: {name}: chromosomes are named, but by is {splits[name]['by']!r}; set by:"
                 " chromosomes or take them out"
             )
+    if FOLDS == 2:
+        raise WorkflowError(
+            "cross_validation: folds is 2, but one fold is for the test, another for validation"
+            " and the others for training; set 3 or more, or 0 for none"
+        )
+    if FOLDS and not IN_FOLDS:
+        raise WorkflowError(
+            f"cross_validation: folds is {FOLDS}, but every dataset has a test file of its own;"
+            " set 0, or take test_path out of the dataset table"
+        )
     flanks = config["multitask"]["context"] - config["multitask"]["bin"]
     if flanks < 0 or flanks % 2:
         raise WorkflowError(
@@ -138,6 +161,7 @@ check_config()
 wildcard_constraints:
     dataset="|".join(map(re.escape, [*DATASETS.index, "multitask"])),
     model="|".join(map(re.escape, [*PRESETS, *config["models"]["multitask"]])),
+    fold="|".join(map(str, range(1, FOLDS + 1))) or "(?!)",
 
 
 def download_key(path):
@@ -225,6 +249,15 @@ def is_peaks(dataset):
 def weights_of(model, dataset):
     """The weights file of one model on one dataset (or "multitask")."""
     return f"{RESULTS}/models/{model}/{dataset}/weights.safetensors"
+
+
+def fold_splits(wildcards):
+    """The splits of a fold: it is the test, the next one, cyclically, the validation."""
+    fold = int(wildcards.fold)
+    return config["splits"] | {
+        "test": {"by": "fold", "fold": fold, "folds": FOLDS},
+        "validation": {"by": "fold", "fold": fold % FOLDS + 1, "folds": FOLDS},
+    }
 
 
 def motif_spec(dataset):

@@ -31,6 +31,7 @@ rule write_report:
         curves=expand(rules.evaluate_windows.output.figure, dataset=DATASETS.index),
         qc=[f"{RESULTS}/sequences/{dataset}/qc.tsv" for dataset in DATASETS.index],
         logos=[f"{RESULTS}/motifs/{model}/{dataset}/logos" for model, dataset in trained_models()],
+        cross_validation=CROSS_VALIDATION,
         template=workflow.source_path("../report/page.html.jinja"),
     output:
         page=report(

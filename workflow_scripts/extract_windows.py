@@ -12,5 +12,5 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.output.qc,
         aliases=next(iter(snakemake.input.get("aliases", [])), None),
         excluded=snakemake.input.get("excluded", []),
-        **rules_from_config(snakemake.params),
+        **rules_from_config(snakemake.params, folds=snakemake.input.get("folds")),
     )

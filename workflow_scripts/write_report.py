@@ -22,4 +22,5 @@ with job(snakemake.log[0], snakemake.threads):
         dict(zip(sheet.dataset, snakemake.input.curves, strict=True)),
         snakemake.params.config,
         installed_versions(),
+        cross_validation=next(iter(snakemake.input.get("cross_validation", [])), None),
     )

@@ -280,6 +280,78 @@ def test_clusters_keep_repeated_sequences_together(tmp_path):
         assert len(set(store.split[repeated])) == 1
 
 
+# Folds
+
+
+def of_fold(fold, folds=3, **rules):
+    """Split rules with one fold for the test and the next for validation."""
+    held = [{"by": "fold", "fold": number, "folds": folds} for number in (fold, fold % folds + 1)]
+    return {"test": held[0], "validation": held[1], **rules}
+
+
+def splits_of(store):
+    """Split of each site by (chromosome, start)."""
+    return {
+        (store.info["chromosomes"][store.chrom[row]], int(store.start[row])): split
+        for split in SPLITS
+        for row in store.rows(split, ["site"])
+    }
+
+
+FOLDS = {"chromosome_folds": {"chrA": 1, "chrB": 2, "chrC": 3}}
+IN_FOLDS = [bed("chrA", 10), bed("chrB", 30), bed("chrB", 60), bed("chrC", 20), bed("chrD", 5)]
+FOLD_GENOME = GENOME | {"chrA": bases(7, 200), "chrD": bases(6, 40)}
+
+
+def test_folds_hold_their_chromosomes_out_in_turn(tmp_path):
+    found = [
+        splits_of(from_peaks(tmp_path, FOLD_GENOME, IN_FOLDS, splits=of_fold(fold, **FOLDS))[0])
+        for fold in (1, 2, 3)
+    ]
+    turns = {"chrA": "test train validation", "chrB": "validation test train"}
+    turns["chrC"] = "train validation test"
+    turns["chrD"] = "train train train"  # has no fold
+    for place in (("chrA", 10), ("chrB", 30), ("chrB", 60), ("chrC", 20), ("chrD", 5)):
+        assert [fold[place] for fold in found] == turns[place[0]].split()
+
+
+@pytest.mark.parametrize(
+    ("sites", "expected", "lent"),
+    [
+        # Fold 1 is tested and fold 2 for validation: only fold 3, chrC, would be trained on.
+        (["chrA", "chrB"], {"chrA": "test", "chrB": "train"}, (1, "validation sites")),
+        (["chrB"], {"chrB": "train"}, (1, "validation sites")),
+        (["chrA"], {"chrA": "train"}, (1, "test sites")),
+        (["chrB", "chrC"], {"chrB": "validation", "chrC": "train"}, None),
+    ],
+)
+def test_a_fold_with_nothing_to_train_on_is_lent_something(tmp_path, sites, expected, lent):
+    lines = [bed(chrom, 20) for chrom in sites]
+    store, qc = from_peaks(tmp_path, FOLD_GENOME, lines, splits=of_fold(1, **FOLDS))
+    assert splits_of(store) == {(chrom, 20): split for chrom, split in expected.items()}
+    found = [(count, note) for stage, count, note in qc if stage.startswith("trained on for")]
+    assert found == ([lent] if lent else [])
+
+
+def test_outside_folds_nothing_is_lent(tmp_path):
+    with pytest.raises(InputError, match="no training example is left"):
+        from_peaks(tmp_path, FOLD_GENOME, [bed("chrC", 20)])
+
+
+def test_folds_of_a_table_are_disjoint_groups_of_identical_sequences(tmp_path):
+    words = [bases(seed, 10) for seed in range(30, 39)]
+    table = [(word, number / 10) for number, word in enumerate([*words, *map(turned, words)])]
+    info = {"labels": "score"}
+    tested = []
+    for fold in (1, 2, 3):
+        store, _ = from_table(tmp_path, table, info=info, splits=of_fold(fold))
+        assert [len(store.rows(split)) for split in SPLITS] == [6, 6, 6]
+        tested.append(set(letters_of(store, store.rows("test"))))
+        assert tested[-1] == set(map(turned, tested[-1]))
+    assert set.union(*tested) == {word for word, _ in table}
+    assert sum(map(len, tested)) == 18
+
+
 # Leaks
 
 LEAKS = [bed("chrA", start) for start in (20, 60, 100, 140)] + [
@@ -710,8 +782,8 @@ def test_rna(tmp_path):
         assert counts_of(qc)["dropped: sequence also in the test split"] == 0
 
 
-def test_rules_of_a_config():
-    params = SimpleNamespace(
+def config_params():
+    return SimpleNamespace(
         row=INFO | {"path": "peaks.bed"},
         windows={"length": 51, "max_unknown": 0.2, "max_peaks": None, "unequal_lengths": "pad"},
         splits={**BY_CLUSTER, "shared_kmer": 20},
@@ -724,13 +796,23 @@ def test_rules_of_a_config():
         },
         seed=5,
     )
-    assert datasets.rules_from_config(params) == {
+
+
+def test_rules_of_a_config():
+    assert datasets.rules_from_config(config_params()) == {
         "windows": WindowRules(51, 0.2, None, "pad"),
         "split_rules": SplitRules(BY_CLUSTER["test"], BY_CLUSTER["validation"], 20),
         "negative_rules": NegativeRules(("gc", "flank"), 3, 7, 90, 0.02),
         "seed": 5,
         "info": INFO,
     }
+
+
+def test_chromosomes_of_folds_are_read_by_name(tmp_path):
+    lines = ["fold\tchromosome\tbases", "1\t1\t9", "2\tX\t7"]
+    table = write_lines(tmp_path / "folds.tsv", lines)
+    rules = datasets.rules_from_config(config_params(), table)["split_rules"]
+    assert rules.chromosome_folds == {"1": 1, "X": 2}
 
 
 def test_the_genome_may_be_encoded_before(tmp_path):

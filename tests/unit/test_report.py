@@ -378,6 +378,23 @@ def test_images_are_lazy_and_described(make, logos, tmp_path):
     assert images and all(given["loading"] == "lazy" and given["alt"] for given in images)
 
 
+def test_cross_validation_has_a_section_of_its_own(make):
+    row = {"dataset": "reb1", "tf": "Reb1", "model": "deepbind", "examples": "windows"}
+    row |= {"negatives": "gc", "folds": 3, "note": "no value in fold 2"}
+    row |= {"auroc_mean": 0.9, "auroc_sd": 0.0126, "auroc_min": 0.88, "auroc_max": 0.91}
+    row |= {"auprc_mean": 0.5, "auprc_sd": None, "auprc_min": 0.5, "auprc_max": 0.5}
+    html = make(cross_validation=pd.DataFrame([row]))
+    assert Page(html).well_formed
+    section = re.search(r'<section aria-labelledby="folds">.*?</section>', html, re.S)[0]
+    shown = re.findall(r"<td[^>]*>(.*?)</td>", section)
+    assert shown == [
+        "reb1", "DeepBind", "windows", "GC-matched windows", "3", "0.900 ± 0.013 (0.880–0.910)",
+        "0.500", "no value in fold 2",
+    ]  # fmt: skip
+    assert "take no part: abf1." in section
+    assert 'aria-labelledby="folds"' not in make()
+
+
 def test_page_has_the_same_bytes_each_time(make, logos, tmp_path):
     inputs = full(logos, tmp_path)
     assert make(**inputs) == make(**inputs)

@@ -168,6 +168,42 @@ def test_by_clusters_depends_on_the_seed():
     assert len(found) == 5
 
 
+def test_deal_clusters_keeps_clusters_whole_and_folds_alike():
+    clusters = np.array([7, 7, 1, 1, 2, 2, 3, 3, 9, 9, 4, 4])
+    found = splits.deal_clusters(clusters, 3, seed=0)
+    assert found.dtype == np.int64
+    assert np.bincount(found).tolist() == [0, 4, 4, 4]
+    assert (found[::2] == found[1::2]).all()
+    assert (found == splits.deal_clusters(clusters, 3, seed=0)).all()
+    assert len({splits.deal_clusters(clusters, 3, seed).tobytes() for seed in range(9)}) > 1
+
+
+def test_deal_clusters_leaves_folds_empty_where_clusters_are_few():
+    assert splits.deal_clusters(np.array([5, 5, 5]), 3, seed=0).tolist() == [2, 2, 2]
+    assert splits.deal_clusters(np.array([], np.int64), 3, seed=0).tolist() == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 9), max_size=40), st.integers(3, 6), st.integers(0, 9))
+def test_deal_clusters_invariants(clusters, n_folds, seed):
+    clusters = np.array(clusters, np.int64)
+    found = splits.deal_clusters(clusters, n_folds, seed)
+    assert ((found >= 1) & (found <= n_folds)).all()
+    for cluster in np.unique(clusters):
+        assert len(set(found[clusters == cluster])) == 1
+    largest = np.bincount(clusters, minlength=1).max()
+    sizes = np.bincount(found, minlength=n_folds + 1)[1:]
+    assert (np.abs(sizes - len(clusters) / n_folds) <= largest).all()
+
+
+def test_by_fold():
+    folds = np.array([3, 1, 2, 0, 4, 1])
+    found = splits.by_fold(folds, test=1, validation=2)
+    assert found.dtype == np.uint8
+    assert found.tolist() == [0, 2, 1, 0, 0, 2]
+    assert splits.by_fold(folds, test=4, validation=1).tolist() == [0, 1, 0, 0, 2, 1]
+
+
 def test_by_ranks_takes_every_other_of_the_strongest():
     order = np.array([6, 5, 4, 3, 2, 1, 0])
     current = np.zeros(7, np.uint8)

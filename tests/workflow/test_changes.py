@@ -9,7 +9,7 @@ from projects import Project, copy_source
 SUMMARIES = {"collect_metrics", "collect_matches", "draw_comparison", "write_report", "all"}
 NEW = ("NEW", "SPI1", "peaks", "data/SPI1.bed.gz", "", "dna", "binary", "data/motifs.meme#SPI1")
 # Rules that the tiny project has no job of.
-IDLE = {"simulate_example", "download", "score_sequences"}
+IDLE = {"simulate_example", "download", "score_sequences", "assign_folds", "collect_folds"}
 JOBS_OF_NEW = {
     "extract_windows NEW",
     "train_deepbind deepbind NEW",

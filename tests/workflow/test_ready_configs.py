@@ -1,4 +1,4 @@
-"""The ready configurations, yeast and hg38: complete, and planned without any network."""
+"""The ready configurations, yeast, ENCODE and hg38: complete, and planned without any network."""
 
 import re
 import shutil
@@ -11,12 +11,18 @@ import pytest
 import yaml
 from serving import Server, write_downloads
 
+from motifloom.databases import load_motif
 from motifloom.readers import read_aliases
 
 REPOSITORY = Path(__file__).parents[2]
 YEAST_DATA = REPOSITORY.parent / "shared/data/yeast"
 needs_yeast_data = pytest.mark.skipif(
     not YEAST_DATA.is_dir(), reason="the yeast data are not at ../shared/data/yeast"
+)
+
+ENCODE_DATA = REPOSITORY.parent / "shared/data/encode_deepbind"
+needs_encode_data = pytest.mark.skipif(
+    not ENCODE_DATA.is_dir(), reason="the ENCODE sets are not at ../shared/data/encode_deepbind"
 )
 
 
@@ -28,15 +34,20 @@ def read_config(name):
     return yaml.safe_load((REPOSITORY / f"config/{name}/config.yaml").read_text(encoding="utf-8"))
 
 
-def plan(folder, source, name, *settings):
-    """Numbers of jobs, by rule, of a ready configuration called as its README says."""
+def call(folder, source, name, *settings, options=("--dry-run",)):
+    """Return code and output of a ready configuration, called as its README says."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", source / "Snakefile"]
     command += ["--directory", folder, "--configfile", folder / f"config/{name}/config.yaml"]
-    command += ["--cores", "2", "--dry-run"]
+    command += ["--cores", "2", *options]
     command += ["--config", *settings] if settings else []
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output
+    return done.returncode, done.stdout + done.stderr
+
+
+def plan(folder, source, name, *settings):
+    """Numbers of jobs, by rule, of a dry run."""
+    returncode, output = call(folder, source, name, *settings)
+    assert returncode == 0, output
     table = output[output.rindex("Job stats:") :]
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
 
@@ -105,6 +116,42 @@ def test_yeast_is_planned_from_a_data_folder(folder, source):
     assert jobs["extract_windows"] == jobs["train_deepbind"] == jobs["evaluate_bins"] == 49
     assert jobs["train_danq"] == jobs["encode_genome"] == jobs["write_report"] == 1
     assert not {"download", "simulate_example"} & set(jobs)
+
+
+def test_encode_motifs_are_in_their_jaspar_release():
+    config = read_config("encode_chipseq")
+    datasets = read(REPOSITORY / config["datasets"])
+    found = [load_motif(m, config["motifs"]["jaspar"]["release"]) for m in datasets["motif"]]
+    assert [motif.alt_name.upper() for motif in found] == datasets["tf"].tolist()
+
+
+def test_encode_without_its_data_ends_in_a_sentence(folder, source):
+    returncode, output = call(folder, source, "encode_chipseq")
+    assert returncode == 1
+    assert "data_folder: 'data/encode_deepbind' is no folder; name the one that holds" in output
+    assert "Traceback" not in output
+    assert len(output.splitlines()) < 10
+
+
+@needs_encode_data
+def test_encode_lists_what_the_data_folder_holds():
+    datasets = read(REPOSITORY / read_config("encode_chipseq")["datasets"])
+    named = [*datasets["path"], *datasets["test_path"]]
+    assert sorted(named) == sorted(path.name for path in ENCODE_DATA.glob("*.seq.gz"))
+
+
+@needs_encode_data
+def test_encode_is_planned_and_encoded_from_a_data_folder(folder, source):
+    settings = f"data_folder={ENCODE_DATA}"
+    jobs = plan(folder, source, "encode_chipseq", settings)
+    assert jobs["encode_sequences"] == jobs["train_deepbind"] == jobs["evaluate_windows"] == 5
+    assert not {"encode_genome", "extract_windows", "train_danq", "download"} & set(jobs)
+    target = "results/encode_chipseq/sequences/ELK1_GM12878/qc.tsv"
+    returncode, output = call(folder, source, "encode_chipseq", settings, options=[target])
+    assert returncode == 0, output
+    counts = read(folder / target).set_index("stage")["count"]
+    # 500 of the test file's sequences are its negatives.
+    assert counts[["validation sites", "test sites"]].tolist() == ["250", "1000"]
 
 
 def test_hg38_is_planned_from_a_server_of_stubs(folder, source, tmp_path):

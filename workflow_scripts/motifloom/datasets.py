@@ -10,7 +10,7 @@ import pandas as pd
 
 from motifloom import negatives, readers, splits
 from motifloom.counts import Counts
-from motifloom.files import InputError, atomic, write_table
+from motifloom.files import InputError, atomic, read_table, write_table
 from motifloom.sequences import UNKNOWN, Genome, extract_windows
 from motifloom.store import SPLITS, SequenceStore
 
@@ -33,12 +33,15 @@ class SplitRules:
 
     `test` and `validation` each have `by` ("chromosomes", "clusters" or, for validation,
     "ranks") with `chromosomes`, `fraction` and `top`; `shared_kmer` 0 drops only training
-    windows that repeat a test window whole.
+    windows that repeat a test window whole. In cross-validation both have `by` "fold" with the
+    number of the `fold` and of all `folds`: windows stand in that of their chromosome by
+    `chromosome_folds` (in none, and trained on, where that has none), other sequences by clusters.
     """
 
     test: Mapping
     validation: Mapping
     shared_kmer: int = 31
+    chromosome_folds: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -316,15 +319,12 @@ def _split(examples, rules, windows, info, seed, counts, path) -> Examples:
         if placed
         else identical
     )
-    split = examples.split
-    if rules.test["by"] == "chromosomes":
-        validation = rules.validation
-        own = validation["chromosomes"] if validation["by"] == "chromosomes" else ()
-        split = splits.by_chromosome(examples.chrom, rules.test["chromosomes"], own)
-    elif rules.test["by"] == "clusters":
-        split = splits.by_clusters(examples.cluster, rules.test["fraction"], seed, 2, split)
-    examples.split = _draw_validation(examples, split, rules, placed, seed)
+    rotated = rules.test["by"] == "fold"
+    draw = _hold_out_fold if rotated else _draw_splits
+    examples.split = draw(examples, rules, placed, seed)
     examples = _without_leaks(examples, rules, both, counts)
+    if rotated:
+        examples.split = _lend(examples.split, counts)
     for code, name in enumerate(SPLITS):
         counts.add(f"{name} sites", (examples.split == code).sum())
     if not (examples.split == 0).any():
@@ -333,6 +333,39 @@ def _split(examples, rules, windows, info, seed, counts, path) -> Examples:
             f" ({counts.drops()}); see the splits section of the config"
         )
     return examples
+
+
+def _draw_splits(examples, rules, placed: bool, seed: int) -> np.ndarray:
+    split = examples.split
+    if rules.test["by"] == "chromosomes":
+        validation = rules.validation
+        own = validation["chromosomes"] if validation["by"] == "chromosomes" else ()
+        split = splits.by_chromosome(examples.chrom, rules.test["chromosomes"], own)
+    elif rules.test["by"] == "clusters":
+        split = splits.by_clusters(examples.cluster, rules.test["fraction"], seed, 2, split)
+    return _draw_validation(examples, split, rules, placed, seed)
+
+
+def _hold_out_fold(examples, rules, placed: bool, seed: int) -> np.ndarray:
+    if placed:
+        dealt = pd.Series(examples.chrom).map(rules.chromosome_folds).fillna(0).to_numpy()
+    else:
+        dealt = splits.deal_clusters(examples.cluster, rules.test["folds"], seed)
+    return splits.by_fold(dealt, rules.test["fold"], rules.validation["fold"])
+
+
+def _lend(split: np.ndarray, counts) -> np.ndarray:
+    """Split codes [N] with something to train on: validation's examples, or else the test's.
+
+    A dataset whose sites lie in few folds leaves nothing for training when those are held out.
+    Its other folds still have a value; without a test this one has none, and says so.
+    """
+    for code in (splits.VALIDATION, splits.TEST):
+        lent = split == code
+        if lent.any() and not (split == splits.TRAIN).any():
+            counts.add("trained on for want of others", lent.sum(), f"{SPLITS[code]} sites")
+            split = np.where(lent, splits.TRAIN, split).astype(np.uint8)
+    return split
 
 
 def _draw_validation(examples, split, rules, placed: bool, seed: int) -> np.ndarray:
@@ -517,16 +550,23 @@ def _store(examples, info, output, qc, counts, seed, genome) -> None:
         store.write(output)
 
 
-def rules_from_config(params) -> dict:
+def rules_from_config(params, folds: str | Path | None = None) -> dict:
     """Keyword arguments of the builders from a job's params (sections of the config).
 
-    `params` has the attributes row (the dataset table's line), windows, splits, negatives, seed.
+    `params` has the attributes row (the dataset table's line), windows, splits, negatives, seed;
+    `folds` is a table with the columns fold and chromosome, where splits are by fold.
     """
     windows, split, made = dict(params.windows), params.splits, params.negatives
     row = params.row
+    dealt = read_table(folds, ("chromosome",)) if folds else None
     return {
         "windows": WindowRules(**windows),
-        "split_rules": SplitRules(split["test"], split["validation"], split["shared_kmer"]),
+        "split_rules": SplitRules(
+            split["test"],
+            split["validation"],
+            split["shared_kmer"],
+            None if dealt is None else dict(zip(dealt.chromosome, dealt.fold, strict=True)),
+        ),
         "negative_rules": NegativeRules(
             tuple(made["kinds"]),
             made["train_negatives_per_positive"],

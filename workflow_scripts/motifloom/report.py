@@ -284,6 +284,29 @@ MEAN_TABLE = [
 ]
 
 
+def spread(metric: str) -> Callable[[Row], str]:
+    """A function that writes a metric's mean over the folds with its sd, and lowest to highest."""
+
+    def form(row: Row) -> str:
+        value, sd = decimals(row.get(f"{metric}_mean")), decimals(row.get(f"{metric}_sd"))
+        limits = f"{decimals(row.get(f'{metric}_min'))}–{decimals(row.get(f'{metric}_max'))}"
+        return f"{value} ± {sd} ({limits})" if sd else value
+
+    return form
+
+
+FOLD_TABLE = [
+    ("Dataset", False, field("dataset")),
+    *(column for column in METRIC_TABLE if column[0] in {"Model", "Examples", "Negatives"}),
+    ("Folds", True, field("folds", count)),
+    ("AUROC", True, spread("auroc")),
+    ("AUPRC", True, spread("auprc")),
+    ("Pearson", True, spread("pearson")),
+    ("Spearman", True, spread("spearman")),
+    ("Note", False, field("note")),
+]
+
+
 def mean_rows(metrics: list[Row]) -> list[Row]:
     """The metrics of each model, examples and negatives, averaged over the datasets with one."""
     keys, scores = ("model", "examples", "negatives"), ("auroc", "auprc", "pearson", "spearman")
@@ -865,6 +888,12 @@ def network_table(networks: str | Path | pd.DataFrame | None) -> Table:
     return plain_table(columns, rows)
 
 
+def names_without(entries: list[Entry], rows: list[Row]) -> list[str]:
+    """The names of the datasets that no row is of."""
+    present = {row["dataset"] for row in rows}
+    return [entry.name for entry in entries if entry.name not in present]
+
+
 def write_page(
     output: str | Path,
     template: str | Path,
@@ -879,19 +908,22 @@ def write_page(
     configuration: Mapping[str, Any],
     versions: Mapping[str, str],
     networks: str | Path | pd.DataFrame | None = None,
+    cross_validation: str | Path | pd.DataFrame | None = None,
 ) -> None:
     """Write one run's report, a single HTML file that needs nothing else.
 
     `datasets` is the dataset sheet (columns dataset, tf, and any of kind, labels, motif,
     negatives, ...); `metrics` and `matches` are metrics.tsv and matches.tsv; `logo_folders` maps
     (model, dataset) to the folder with <kernel>.svg; `qc` maps a dataset to its table of stage,
-    count and note; `curves` to its SVG; `networks` is a table of the networks' sizes, a row each.
+    count and note; `curves` to its SVG; `networks` is a table of the networks' sizes, a row each;
+    `cross_validation` is cross_validation.tsv.
     Tables are frames or paths. Raises InputError for files that cannot be read.
     """
     metric_rows, match_rows = (
         table_rows(metrics, METRIC_COLUMNS),
         table_rows(matches, MATCH_COLUMNS),
     )
+    fold_rows = table_rows(cross_validation, [])
     entries = make_entries(datasets, metric_rows, match_rows, logo_folders, qc, curves)
     columns = result_columns(entries)
     results = [(entry, [column.make(entry) for column in columns]) for entry in entries]
@@ -910,6 +942,8 @@ def write_page(
         comparison=embedded(comparison_svg),
         shared_motifs=network_motifs(match_rows, logo_folders, {entry.name for entry in entries}),
         networks=network_table(networks),
+        folds=plain_table(FOLD_TABLE, fold_rows),
+        without_folds=names_without(entries, fold_rows),
         configuration="\n".join(configuration_lines(configuration)),
         versions=list(versions.items()),
         shuffled="dinucleotide" in {row["negatives"] for row in metric_rows},

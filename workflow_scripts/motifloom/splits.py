@@ -113,6 +113,31 @@ def by_clusters(
     return split
 
 
+def deal_clusters(clusters: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """Fold of each row, int64 [N] counted from 1, with whole clusters (ids [N]) in one fold.
+
+    The clusters stand in random order and are cut into runs of about N / n_folds rows. Folds are
+    empty only where there are fewer clusters than folds or a cluster is larger than that.
+    """
+    names, member, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    middle = np.cumsum(sizes[order]) - sizes[order] / 2
+    fold = np.empty(len(names), np.int64)
+    fold[order] = middle * n_folds / max(len(member), 1)
+    return fold[member] + 1
+
+
+def by_fold(folds: np.ndarray, test: int, validation: int) -> np.ndarray:
+    """Split codes, uint8 [N], of rows in `folds` [N]: one fold held out for each, others train.
+
+    >>> by_fold(np.array([1, 2, 3, 0, 1]), 1, 2).tolist()
+    [2, 1, 0, 0, 2]
+    """
+    return np.select([folds == test, folds == validation], [TEST, VALIDATION], TRAIN).astype(
+        np.uint8
+    )
+
+
 def by_ranks(order: np.ndarray, top: int, split_code: int, current: np.ndarray) -> np.ndarray:
     """Split codes, uint8 [N], with every other one of the strongest training rows moved.
 
