@@ -61,6 +61,8 @@ use rule train_deepbind as train_fold with:
     output:
         weights=f"{FOLD}/models/{{preset}}/{{dataset}}/weights.safetensors",
         history=f"{FOLD}/models/{{preset}}/{{dataset}}/history.tsv",
+        search=f"{FOLD}/models/{{preset}}/{{dataset}}/search.tsv",
+        trainings=f"{FOLD}/models/{{preset}}/{{dataset}}/trainings.tsv",
         curve=f"{FOLD}/models/{{preset}}/{{dataset}}/history.svg",
     log:
         f"{LOGS}/train_fold/fold{{fold}}/{{preset}}/{{dataset}}.log",

@@ -22,8 +22,9 @@ def all_rows() -> list[harness.Row]:
     import extraction
     import scanning
     import shuffling
+    import training
 
-    subjects = (extraction, scanning, shuffling, bootstrap)
+    subjects = (extraction, scanning, training, shuffling, bootstrap)
     return [row for subject in subjects for row in subject.rows()]
 
 

@@ -9,6 +9,7 @@ import torch
 from motifloom import models
 from motifloom.files import write_table
 from motifloom.motifs import Motif, kernels_to_pwms, motif_table, write_meme
+from motifloom.scan import place_index
 from motifloom.store import SequenceStore
 
 
@@ -46,6 +47,7 @@ def export_motifs(
         recipe=recipe,
         both_strands=both,
         top=top,
+        shifts=_shifts(network, bound.shape[1]),
     )
     motifs = _with_effects(motifs, network, bound, other)
     write_table(motif_table(motifs), table)
@@ -66,17 +68,29 @@ def _sequences(examples: SequenceStore, width: int) -> tuple[np.ndarray, np.ndar
     return tuple(np.ascontiguousarray(examples.codes[part, middle]) for part in rows)
 
 
+def _shifts(network, length: int) -> np.ndarray | None:
+    """What the places of windows add to each kernel, float32 [C, W]; None without places."""
+    conv = network.conv
+    if conv.places is None:
+        return None
+    windows = length - conv.weight.shape[2] + 1
+    index = place_index(windows, conv.place_bin, len(conv.places))
+    return conv.places.detach()[index].T.numpy()
+
+
 def _with_effects(motifs, network, bound, other) -> list[Motif]:
     """Effect of each kernel on the logit of a linear read-out.
 
-    w_c (mean activation on bound - mean activation on unbound sequences); left as NaN where the
-    read-out is not linear in the pooled activations or no unbound sequence is stored.
+    w_c (mean activation on bound - mean activation on unbound sequences), of its mean over
+    positions too where that is read; left as NaN where the read-out is not linear in the pooled
+    activations or no unbound sequence is stored.
     """
     if not isinstance(network, models.DeepBind) or network.hidden is not None or not len(other):
         return motifs
     with torch.inference_mode():
         means = [network.features(torch.tensor(codes)).mean(0) for codes in (bound, other)]
     effects = (network.dense.weight[0] * (means[0] - means[1])).detach().numpy()
+    effects = effects.reshape(-1, len(motifs)).sum(0)
     return [
         replace(motif, effect=float(effect)) for motif, effect in zip(motifs, effects, strict=True)
     ]

@@ -132,11 +132,15 @@ def _scan(
 
 
 def best_windows(
-    codes: np.ndarray, kernels: np.ndarray, both_strands: bool
+    codes: np.ndarray,
+    kernels: np.ndarray,
+    both_strands: bool,
+    shifts: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The best window of each kernel in each sequence.
 
-    codes: base codes uint8 [N, L]; kernels: [C, 4, K]. Returns values float32 [N, C] (before
+    codes: base codes uint8 [N, L]; kernels: [C, 4, K]; shifts: [C, L - K + 1], added to a
+    window's score by its place (none: 0). Returns values float32 [N, C] (before
     bias and ReLU; an N adds 0), positions int32 [N, C] (the window's first base on the forward
     strand) and strands uint8 [N, C] (1: the reverse complement of that window). Among equals
     the earliest position counts, and at one position the forward strand. Raises InputError for
@@ -147,6 +151,7 @@ def best_windows(
     strands = np.empty(shape, np.uint8)
     for first, scores in _scan(codes, kernels, both_strands):
         rows = slice(first, first + len(scores))
+        scores = scores if shifts is None else scores + shifts
         at = scores.argmax(axis=3)  # [n, S, C], the earliest of equals
         best = np.take_along_axis(scores, at[..., None], axis=3)[..., 0]
         # With one strand, [:, 0] and [:, -1] are the same and no reverse window wins.
@@ -170,10 +175,14 @@ def _count(
 
 
 def _best_sites(
-    codes: np.ndarray, kernels: np.ndarray, bias: np.ndarray, both_strands: bool
+    codes: np.ndarray,
+    kernels: np.ndarray,
+    bias: np.ndarray,
+    both_strands: bool,
+    shifts: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Counts [C, 4, K] and numbers [C] of each sequence's best window, where it fires."""
-    values, positions, strands = best_windows(codes, kernels, both_strands)
+    values, positions, strands = best_windows(codes, kernels, both_strands, shifts)
     fires = values + bias > 0
     counts = np.zeros(kernels.shape, np.int64)
     for kernel in np.flatnonzero(fires.any(axis=0)):
@@ -185,12 +194,18 @@ def _best_sites(
 
 
 def _halfmax_sites(
-    codes: np.ndarray, kernels: np.ndarray, bias: np.ndarray, both_strands: bool
+    codes: np.ndarray,
+    kernels: np.ndarray,
+    bias: np.ndarray,
+    both_strands: bool,
+    shifts: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Counts [C, 4, K] and numbers [C] of all windows above half the kernel's maximum."""
-    most = best_windows(codes, kernels, both_strands)[0].max(axis=0, initial=-np.inf) + bias
+    values = best_windows(codes, kernels, both_strands, shifts)[0]
+    most = values.max(axis=0, initial=-np.inf) + bias
     counts, n_sites = np.zeros(kernels.shape, np.int64), np.zeros(len(kernels), np.int64)
     for first, scores in _scan(codes, kernels, both_strands):
+        scores = scores if shifts is None else scores + shifts
         for kernel in np.flatnonzero(most > 0):
             fires = scores[:, :, kernel] + bias[kernel] > most[kernel] / 2
             rows, strands, positions = np.nonzero(fires)
@@ -207,12 +222,14 @@ def kernels_to_pwms(
     recipe: str = "deepbind",
     both_strands: bool = True,
     top: int | None = None,
+    shifts: np.ndarray | None = None,
 ) -> list[Motif]:
     """One motif a kernel, in the kernels' order, counted over the sequences that excite it.
 
     kernels: [C, 4, K]; bias: [C]; codes: base codes uint8 [N, L] of the bound sequences;
     scores: [N], by which the `top` best sequences are taken (all where either is None; among
-    equals the earlier). A window's activation is its score plus the bias. Recipes:
+    equals the earlier); shifts: [C, L - K + 1] by the window's place (none: 0). A window's
+    activation is its score plus bias and shift. Recipes:
 
     deepbind: the one best window of each sequence, on the strand where it lies, if its
         activation exceeds 0; ends trimmed (`trim`).
@@ -229,7 +246,7 @@ def kernels_to_pwms(
     if scores is not None and top is not None:
         codes = codes[np.argsort(-np.asarray(scores), kind="stable")[:top]]
     find_sites = _halfmax_sites if recipe == "halfmax" else _best_sites
-    counts, n_sites = find_sites(codes, kernels, np.asarray(bias), both_strands)
+    counts, n_sites = find_sites(codes, kernels, np.asarray(bias), both_strands, shifts)
     matrices = counts + PSEUDOCOUNT
     matrices /= matrices.sum(axis=1, keepdims=True)
     digits = max(2, len(str(len(kernels) - 1)))
