@@ -227,6 +227,15 @@ def weights_of(model, dataset):
     return f"{RESULTS}/models/{model}/{dataset}/weights.safetensors"
 
 
+def baseline_scores(dataset):
+    """The files of the test scores of the baselines that are switched on."""
+    return [
+        f"{RESULTS}/baselines/{name}/{dataset}/test_scores.safetensors"
+        for name, fitted in config["baselines"].items()
+        if fitted
+    ]
+
+
 def motif_spec(dataset):
     """A dataset's known motif, a JASPAR id or FILE#ID with the file located; may be ""."""
     path, mark, name = DATASETS.motif[dataset].rpartition("#")

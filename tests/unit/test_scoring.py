@@ -9,6 +9,7 @@ import torch
 from builders import info_of, store_of
 
 from motifloom import models, scoring
+from motifloom.baselines import write_scores
 from motifloom.evaluation import TEXT_COLUMNS
 from motifloom.files import InputError, read_table
 from motifloom.motifs import Motif, write_meme
@@ -59,7 +60,7 @@ def windows_store(**info):
     )
 
 
-def evaluate(tmp_path, store, weights, motif=""):
+def evaluate(tmp_path, store, weights, motif="", baselines=()):
     store.write(tmp_path / "sequences.safetensors")
     scoring.evaluate_windows(
         tmp_path / "sequences.safetensors",
@@ -71,6 +72,7 @@ def evaluate(tmp_path, store, weights, motif=""):
         tf="TF1",
         motif=motif,
         release="JASPAR2024",
+        baselines=baselines,
         **TEST,
     )
     assert (tmp_path / "curves.svg").read_text().count("<svg") == 1
@@ -126,6 +128,19 @@ def test_the_matrix_sees_one_strand_of_rna(tmp_path, meme):
         table = evaluate(tmp_path, replace(store, info=info), {"mine": weights}, meme)
         found[alphabet] = table[(table.model == "pwm") & (table.negatives == "gc")].auroc.item()
     assert found["rna"] < found["dna"] == 1.0
+
+
+def test_baselines_are_rows_behind_the_models(tmp_path, meme):
+    weights = deepbind(tmp_path / "w.safetensors")
+    paths = [tmp_path / f"{name}.safetensors" for name in ("kmer", "other")]
+    write_scores(np.arange(6)[::-1], paths[0], "kmer", "all 6-mers")
+    write_scores(np.arange(6), paths[1], "other", "none")
+    table = evaluate(tmp_path, windows_store(), {"mine": weights}, meme, paths)
+    first = table[table.negatives == "dinucleotide"].set_index("model")
+    assert first.index.tolist() == ["mine", "pwm", "kmer", "other"]
+    assert first.preset.tolist() == ["mine", "M1", "all 6-mers", "none"]
+    assert first.members.tolist() == [1] * 4
+    assert first.auroc.tolist()[2:] == [1, 0]
 
 
 def test_given_negatives(tmp_path):

@@ -13,6 +13,7 @@ IDLE = {"simulate_example", "download", "score_sequences"}
 JOBS_OF_NEW = {
     "extract_windows NEW",
     "train_deepbind deepbind NEW",
+    "fit_kmer NEW",
     "evaluate_windows NEW",
     "export_motifs deepbind NEW",
     "annotate_motifs deepbind NEW",

@@ -168,7 +168,7 @@ def test_one_class_in_the_test_file_gives_na_with_a_note(faulty):
     header, *lines = [line.split("\t") for line in table.read_text().splitlines()]
     rows = [dict(zip(header, line, strict=True)) for line in lines]
     # One member, so no row deepbind-single.
-    assert [row["model"] for row in rows] == ["deepbind"]
+    assert [row["model"] for row in rows] == ["deepbind", "kmer"]
     assert (rows[0]["n"], rows[0]["n_positive"], rows[0]["auroc"]) == ("30", "30", "NA")
     assert rows[0]["note"] == "one class only in the test split"
 

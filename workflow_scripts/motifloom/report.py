@@ -41,7 +41,9 @@ MODEL_NAMES = {
     "rnn": "RNN",
     "lstm": "LSTM",
     "pwm": "PWM",
+    "kmer": "k-mers",
 }
+BASELINES = ("pwm", "kmer")  # no networks
 NEGATIVE_NAMES = {
     "given": "given negatives",
     "dinucleotide": "dinucleotide shuffles",
@@ -559,7 +561,7 @@ def recovered_cell(entry: Entry) -> Cell:
 
 def metric_column(model: str, metric: str, examples: str, negatives: str | None = None) -> Column:
     """A column of one model's metric; networks' AUROCs get a bar with the PWM's as its tick."""
-    barred = metric == "auroc" and model != "pwm"
+    barred = metric == "auroc" and model not in BASELINES
 
     def make(entry: Entry) -> Cell:
         reference = entry.row("pwm", examples, negatives) if barred else None
@@ -590,7 +592,7 @@ def result_columns(entries: list[Entry]) -> list[Column]:
     """The results table's columns, the essential first, without metrics that no dataset has."""
     first = [
         metric_column("deepbind", "auroc", "windows"),
-        metric_column("pwm", "auroc", "windows"),
+        *(metric_column(model, "auroc", "windows") for model in BASELINES),
         metric_column("deepbind", "auprc", "windows"),
         Column("DeepBind Pearson", "Spearman", "number", "descending", correlation_cell),
     ]

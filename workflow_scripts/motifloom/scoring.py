@@ -1,12 +1,13 @@
 """Trained models and known matrices on the test split, on bins and on the user's sequences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from motifloom import models
+from motifloom.baselines import read_scores
 from motifloom.databases import load_motif
 from motifloom.evaluation import (
     classification_metrics,
@@ -35,17 +36,20 @@ def evaluate_windows(
     release: str,
     n_bootstrap: int,
     seed: int,
+    baselines: Sequence[str | Path] = (),
 ) -> None:
     """Metrics, curves and a figure for a dataset's test split.
 
     `weights` maps presets to weights files; `motif` (JASPAR id or FILE#ID, may be "") is scanned
     as the row `pwm`. An ensemble's best single training by validation has the row
-    `<preset>-single`.
+    `<preset>-single`. `baselines` are files of scores (`baselines.write_scores`), a row each.
     """
     examples = SequenceStore.open(store)
     rows = examples.rows("test")
     codes = np.asarray(examples.codes[rows])
     scored = _score_all(codes, weights, motif, release, examples.info["alphabet"] == "dna")
+    for about, scores in (read_scores(path, len(rows)) for path in baselines):
+        scored[about["model"]] = (about, scores)
     settings = {"n_bootstrap": n_bootstrap, "seed": seed}
     named = {"dataset": dataset, "tf": tf, "examples": "windows"}
     if examples.info["labels"] == "score":
