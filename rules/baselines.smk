@@ -23,3 +23,31 @@ rule fit_kmer:
         library=library("fit_kmer.py"),
     script:
         "../workflow_scripts/fit_kmer.py"
+
+
+rule fit_lsgkm:
+    input:
+        store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
+    output:
+        scores=f"{RESULTS}/baselines/lsgkm/{{dataset}}/test_scores.safetensors",
+    log:
+        f"{LOGS}/fit_lsgkm/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fit_lsgkm/{{dataset}}.tsv"
+    wildcard_constraints:
+        dataset="|".join(re.escape(d) for d in DATASETS.index if "lsgkm" in baselines_of(d))
+        or "(?!)",
+    conda:
+        "../envs/lsgkm.yaml"
+    resources:
+        mem_mb=grown(3000),
+        runtime=480,
+    params:
+        seed=config["seed"],
+        negatives=config["negatives"]["train_negatives_per_positive"],
+        positives=config["baselines"]["lsgkm_positives"],
+        # Beside the kernel values the programs keep trees of words, some hundred MB.
+        cache=1500,
+        library=library("fit_lsgkm.py"),
+    script:
+        "../workflow_scripts/fit_lsgkm.py"

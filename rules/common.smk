@@ -227,12 +227,17 @@ def weights_of(model, dataset):
     return f"{RESULTS}/models/{model}/{dataset}/weights.safetensors"
 
 
+def baselines_of(dataset):
+    """The baselines of one dataset: those switched on that take its kind of labels."""
+    names = ("kmer", "lsgkm") if DATASETS.labels[dataset] == "binary" else ("kmer",)
+    return [name for name in names if config["baselines"][name]]
+
+
 def baseline_scores(dataset):
-    """The files of the test scores of the baselines that are switched on."""
+    """The files of those baselines' test scores."""
     return [
         f"{RESULTS}/baselines/{name}/{dataset}/test_scores.safetensors"
-        for name, fitted in config["baselines"].items()
-        if fitted
+        for name in baselines_of(dataset)
     ]
 
 

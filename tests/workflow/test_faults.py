@@ -181,6 +181,14 @@ def test_an_unknown_setting_of_a_preset_is_refused(copy):
     assert "Traceback" not in result.output
 
 
+def test_lsgkm_without_its_programs_says_how_to_get_them(copy):
+    copy.config["baselines"] = {"lsgkm": True}
+    result = copy.run("results/tiny/baselines/lsgkm/GATA1/test_scores.safetensors")
+    assert result.returncode == 1
+    assert "error: gkmtrain: is not installed; call snakemake with --sdm conda" in result.output
+    assert "Traceback" not in result.output
+
+
 def test_a_motif_that_its_file_lacks_is_refused(copy):
     copy.datasets[0] = (*DATASETS[0][:-1], f"{MEME}#GATA7")
     result = copy.run("results/tiny/motifs/deepbind/GATA1/matches.tsv")

@@ -42,8 +42,9 @@ MODEL_NAMES = {
     "lstm": "LSTM",
     "pwm": "PWM",
     "kmer": "k-mers",
+    "lsgkm": "LS-GKM",
 }
-BASELINES = ("pwm", "kmer")  # no networks
+BASELINES = ("pwm", "kmer", "lsgkm")  # no networks
 NEGATIVE_NAMES = {
     "given": "given negatives",
     "dinucleotide": "dinucleotide shuffles",
