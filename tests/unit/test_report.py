@@ -466,6 +466,19 @@ def test_baselines_stand_beside_the_network_without_a_bar_of_their_own(make):
     assert "as did a linear model of gapped k-mer counts" in html
 
 
+def test_distinct_windows_stand_beside_all_windows_and_replace_none(make):
+    records = [metric("reb1", "danq", **scores(0.6), examples="bins", negatives="bins")]
+    for examples, auroc in (("windows", 0.9), ("windows-distinct", 0.77)):
+        records.append(metric("reb1", "deepbind", **scores(auroc), examples=examples))
+    means = report.mean_rows(rows_of(records, report.METRIC_COLUMNS))
+    assert [row["examples"] for row in means] == ["windows", "windows-distinct", "bins"]
+    html = make(records[::-1])
+    assert "windows that share no 31-mer with training" in html
+    row = re.search(r'<tr data-section="dataset-reb1">.*?</tr>', html, re.S)[0]
+    assert "0.900" in row
+    assert "0.770" not in row
+
+
 def test_versions_name_what_is_installed():
     versions = report.installed_versions()
     assert list(versions)[:2] == ["motifloom", "python"]

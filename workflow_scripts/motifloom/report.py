@@ -53,7 +53,10 @@ NEGATIVE_NAMES = {
     "none": "",
     "bins": "",
 }
-EXAMPLE_NAMES = {"bins-all": "all bins"}
+EXAMPLE_NAMES = {
+    "windows-distinct": "windows that share no 31-mer with training",
+    "bins-all": "all bins",
+}
 
 PACKAGES = (
     "numpy", "pandas", "torch", "numba", "safetensors", "scikit-learn", "pyfaidx", "bioframe",
@@ -297,7 +300,8 @@ def mean_rows(metrics: list[Row]) -> list[Row]:
             averages = {score: mean(row[score] for row in valued) for score in scores}
             means.append(dict(zip(keys, group, strict=True)) | {"datasets": len(valued)} | averages)
     return sorted(
-        means, key=lambda row: (row["examples"] != "windows", row["examples"], row["negatives"])
+        means,
+        key=lambda row: (family(row["examples"]) != "windows", row["examples"], row["negatives"]),
     )
 
 
