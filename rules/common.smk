@@ -260,6 +260,20 @@ def fold_splits(wildcards):
     }
 
 
+def baselines_of(dataset):
+    """The baselines of one dataset: those switched on that take its kind of labels."""
+    names = ("kmer", "lsgkm") if DATASETS.labels[dataset] == "binary" else ("kmer",)
+    return [name for name in names if config["baselines"][name]]
+
+
+def baseline_scores(dataset, folder=RESULTS):
+    """The files of those baselines' test scores, in the results or in a fold's folder."""
+    return [
+        f"{folder}/baselines/{name}/{dataset}/test_scores.safetensors"
+        for name in baselines_of(dataset)
+    ]
+
+
 def motif_spec(dataset):
     """A dataset's known motif, a JASPAR id or FILE#ID with the file located; may be ""."""
     path, mark, name = DATASETS.motif[dataset].rpartition("#")

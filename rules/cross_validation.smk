@@ -70,10 +70,37 @@ use rule train_deepbind as train_fold with:
         f"{BENCHMARKS}/train_fold/fold{{fold}}/{{preset}}/{{dataset}}.tsv"
 
 
+use rule fit_kmer as fit_kmer_fold with:
+    input:
+        store=f"{FOLD}/sequences/{{dataset}}/sequences.safetensors",
+    output:
+        scores=f"{FOLD}/baselines/kmer/{{dataset}}/test_scores.safetensors",
+        choice=f"{FOLD}/baselines/kmer/{{dataset}}/choice.tsv",
+        weights=f"{FOLD}/baselines/kmer/{{dataset}}/weights.tsv",
+    log:
+        f"{LOGS}/fit_kmer_fold/fold{{fold}}/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fit_kmer_fold/fold{{fold}}/{{dataset}}.tsv"
+
+
+use rule fit_lsgkm as fit_lsgkm_fold with:
+    input:
+        store=f"{FOLD}/sequences/{{dataset}}/sequences.safetensors",
+    output:
+        scores=f"{FOLD}/baselines/lsgkm/{{dataset}}/test_scores.safetensors",
+    log:
+        f"{LOGS}/fit_lsgkm_fold/fold{{fold}}/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fit_lsgkm_fold/fold{{fold}}/{{dataset}}.tsv"
+
+
 use rule evaluate_windows as evaluate_fold with:
     input:
         store=f"{FOLD}/sequences/{{dataset}}/sequences.safetensors",
         weights=[f"{FOLD}/models/{PRESETS[0]}/{{dataset}}/weights.safetensors"],
+        baselines=lambda wildcards: baseline_scores(
+            wildcards.dataset, FOLD.format(fold=wildcards.fold)
+        ),
         motif=lambda wildcards: motif_file(wildcards.dataset),
     output:
         metrics=f"{FOLD}/evaluation/{{dataset}}/windows.metrics.tsv",

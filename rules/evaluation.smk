@@ -1,10 +1,11 @@
-# Metrics on the test split only, of every model and of the known motif's matrix beside them.
+# Metrics on the test split only, of every model, with baselines and the known matrix beside them.
 
 
 rule evaluate_windows:
     input:
         store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
         weights=lambda wildcards: [weights_of(p, wildcards.dataset) for p in PRESETS],
+        baselines=lambda wildcards: baseline_scores(wildcards.dataset),
         motif=lambda wildcards: motif_file(wildcards.dataset),
     output:
         metrics=f"{RESULTS}/evaluation/{{dataset}}/windows.metrics.tsv",

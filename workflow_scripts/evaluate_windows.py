@@ -18,4 +18,5 @@ with job(snakemake.log[0], snakemake.threads):
         release=snakemake.params.release,
         n_bootstrap=snakemake.params.bootstraps,
         seed=snakemake.params.seed,
+        baselines=snakemake.input.get("baselines", []),
     )

@@ -14,6 +14,8 @@ SCRIPTS = REPOSITORY / "workflow_scripts"
 # Where conda's name, or the name that Python imports, is not pip's.
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 IMPORT_NAMES = {"sklearn": "scikit-learn", "Bio": "biopython", "yaml": "pyyaml"}
+# Programs that conda alone installs; the library starts them and imports nothing of them.
+PROGRAMS = {"ls-gkm"}
 ENVIRONMENTS = sorted(path.name for path in (REPOSITORY / "envs").glob("*.yaml"))
 
 
@@ -86,6 +88,8 @@ def test_conda_and_pip_pin_the_same_versions(name):
     packages = environment(name)
     assert packages.pop("python").startswith("3.")
     packages.pop("pip", None)
+    programs = {name: packages.pop(name) for name in PROGRAMS & packages.keys()}
+    assert all(programs.values())
     assert packages == {package: pinned.get(package) for package in packages}
 
 
@@ -108,6 +112,10 @@ def test_every_script_belongs_to_a_rule():
 def test_a_rules_environment_has_what_its_script_imports(rule, script, name):
     assert name in ENVIRONMENTS
     assert needed(script) - environment(name).keys() == set()
+
+
+def test_programs_that_conda_installs_are_not_asked_of_pip():
+    assert not PROGRAMS & requirements().keys()
 
 
 def test_requirements_cover_every_import_of_the_library():

@@ -129,6 +129,14 @@ def test_comparison_has_a_panel_for_each_kind_of_negatives(tmp_path):
     assert ">windows, negatives: gc</text>" in text
 
 
+def test_comparison_shows_distinct_windows_apart(tmp_path):
+    frame = metrics_frame(models=("deepbind", "kmer"), examples=("windows", "windows-distinct"))
+    plots.draw_comparison(frame, tmp_path / "comparison.svg")
+    text = (tmp_path / "comparison.svg").read_text()
+    assert ">windows, negatives: gc</text>" in text
+    assert ">windows-distinct, negatives: gc</text>" in text
+
+
 def test_comparison_leaves_single_trainings_out(tmp_path):
     frame = metrics_frame(models=("deepbind", "deepbind-single"), examples=("windows",))
     plots.draw_comparison(frame, tmp_path / "comparison.svg")

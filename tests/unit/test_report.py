@@ -465,6 +465,37 @@ def test_presets_of_one_network_share_a_column_and_the_first_counts(make):
     assert "DeepBind-lecture" in html
 
 
+def test_baselines_stand_beside_the_network_without_a_bar_of_their_own(make):
+    html = make(
+        [
+            metric("reb1", "deepbind", **scores(0.9)),
+            metric("reb1", "pwm", **scores(0.7)),
+            metric("reb1", "kmer", **scores(0.8), preset="3-mer pairs, gaps 0-6"),
+        ]
+    )
+    head = re.search(r'<table class="results".*?</thead>', html, re.S)[0]
+    labels = re.findall(r"<span>([^<]*AUROC)</span>", head)
+    assert labels == ["DeepBind AUROC", "PWM AUROC", "k-mers AUROC"]
+    row = re.search(r'<tr data-section="dataset-reb1">.*?</tr>', html, re.S)[0]
+    assert row.count('class="bar"') == 1
+    assert "0.800" in row
+    assert "3-mer pairs, gaps 0-6" in html
+    assert "as did a linear model of gapped k-mer counts" in html
+
+
+def test_distinct_windows_stand_beside_all_windows_and_replace_none(make):
+    records = [metric("reb1", "danq", **scores(0.6), examples="bins", negatives="bins")]
+    for examples, auroc in (("windows", 0.9), ("windows-distinct", 0.77)):
+        records.append(metric("reb1", "deepbind", **scores(auroc), examples=examples))
+    means = report.mean_rows(rows_of(records, report.METRIC_COLUMNS))
+    assert [row["examples"] for row in means] == ["windows", "windows-distinct", "bins"]
+    html = make(records[::-1])
+    assert "windows that share no 31-mer with training" in html
+    row = re.search(r'<tr data-section="dataset-reb1">.*?</tr>', html, re.S)[0]
+    assert "0.900" in row
+    assert "0.770" not in row
+
+
 def test_versions_name_what_is_installed():
     versions = report.installed_versions()
     assert list(versions)[:2] == ["motifloom", "python"]

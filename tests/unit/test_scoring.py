@@ -9,21 +9,22 @@ import torch
 from builders import info_of, store_of
 
 from motifloom import models, scoring
+from motifloom.baselines import write_scores
 from motifloom.evaluation import TEXT_COLUMNS
 from motifloom.files import InputError, read_table
 from motifloom.motifs import Motif, write_meme
-from motifloom.sequences import encode, one_hot
+from motifloom.sequences import decode, encode, one_hot, reverse_complement
 from motifloom.store import read_arrays
 
 WORD = "ACGT"
 TEST = {"n_bootstrap": 20, "seed": 1}
 
 
-def deepbind(path, word=WORD, members=(1.0,), **info):
+def deepbind(path, word=WORD, members=(1.0,), length=6, **info):
     """A model whose logit is the number of bases that agree with `word`, times each member."""
     networks = []
     for factor in members:
-        network = models.DeepBind(6, n_kernels=1, kernel_size=len(word))
+        network = models.DeepBind(length, n_kernels=1, kernel_size=len(word))
         with torch.no_grad():
             network.conv.weight.copy_(torch.from_numpy(one_hot(encode(word)[None])))
             network.conv.bias.zero_()
@@ -59,7 +60,7 @@ def windows_store(**info):
     )
 
 
-def evaluate(tmp_path, store, weights, motif=""):
+def evaluate(tmp_path, store, weights, motif="", baselines=()):
     store.write(tmp_path / "sequences.safetensors")
     scoring.evaluate_windows(
         tmp_path / "sequences.safetensors",
@@ -71,6 +72,7 @@ def evaluate(tmp_path, store, weights, motif=""):
         tf="TF1",
         motif=motif,
         release="JASPAR2024",
+        baselines=baselines,
         **TEST,
     )
     assert (tmp_path / "curves.svg").read_text().count("<svg") == 1
@@ -126,6 +128,95 @@ def test_the_matrix_sees_one_strand_of_rna(tmp_path, meme):
         table = evaluate(tmp_path, replace(store, info=info), {"mine": weights}, meme)
         found[alphabet] = table[(table.model == "pwm") & (table.negatives == "gc")].auroc.item()
     assert found["rna"] < found["dna"] == 1.0
+
+
+def test_baselines_are_rows_behind_the_models(tmp_path, meme):
+    weights = deepbind(tmp_path / "w.safetensors")
+    paths = [tmp_path / f"{name}.safetensors" for name in ("kmer", "other")]
+    write_scores(np.arange(6)[::-1], paths[0], "kmer", "all 6-mers")
+    write_scores(np.arange(6), paths[1], "other", "none")
+    table = evaluate(tmp_path, windows_store(), {"mine": weights}, meme, paths)
+    first = table[table.negatives == "dinucleotide"].set_index("model")
+    assert first.index.tolist() == ["mine", "pwm", "kmer", "other"]
+    assert first.preset.tolist() == ["mine", "M1", "all 6-mers", "none"]
+    assert first.members.tolist() == [1] * 4
+    assert first.auroc.tolist()[2:] == [1, 0]
+
+
+# Test positives that share a 31-mer with training
+
+
+LONG = "ACGTTGCAAGGCTTAACCGATTCAGGTACCA"  # 31 bases, no part of its own reverse complement
+
+
+def shared_store(**info):
+    """Test: a site with LONG's other strand, one of its own, and a shuffle and two windows each."""
+    other = decode(reverse_complement(encode(LONG)))
+    tails = ["C" + other, "A" * 32, "G" * 32, "C" * 32, "T" + LONG, "AG" * 16, "T" * 32]
+    words = rows_of(*tails, LONG + "G", LONG[:30] + "CC", other + "A")
+    store = store_of(
+        words,
+        [1, 1, 0, 0, 0, 0, 0, 1, 1, 0],
+        ["test"] * 7 + ["train", "validation", "train"],
+        kind=[0, 0, 1, 1, 2, 2, 2, 0, 0, 2],
+        kinds=("site", "dinucleotide", "gc"),
+        **{"negatives": "dinucleotide"} | info,
+    )
+    store.parent[2:7] = [0, 1, 0, 1, 1]
+    return store
+
+
+def test_positives_that_share_a_31mer_go_with_the_negatives_made_for_them():
+    store = shared_store()
+    rows = store.rows("test")
+    found = scoring.shares_with_training(store, rows)
+    assert found.tolist() == [True, False, True, False, True, False, False]
+    # One strand of RNA is not the other, and the negative that holds it is no positive.
+    alone = scoring.shares_with_training(shared_store(alphabet="rna"), rows)
+    assert not alone.any()
+    store.targets[7] = 0
+    assert not scoring.shares_with_training(store, rows).any()
+
+
+def test_validation_positives_were_learned_from_too():
+    store = shared_store()
+    store.split[7] = 1
+    assert scoring.shares_with_training(store, store.rows("test")).sum() == 3
+
+
+def test_distinct_windows_are_further_rows(tmp_path):
+    weights = deepbind(tmp_path / "w.safetensors", length=32)
+    table = evaluate(tmp_path, shared_store(), {"mine": weights})
+    assert table.examples.tolist() == ["windows"] * 2 + ["windows-distinct"] * 2
+    assert table.negatives.tolist() == ["dinucleotide", "gc"] * 2
+    assert table.n.tolist() == [4, 5, 2, 3]
+    assert table.n_positive.tolist() == [2, 2, 1, 1]
+    note = "left out: 1 positive sharing a 31-mer with training"
+    assert table.note.tolist() == ["", "", note, note]
+    # The curves are those of all windows.
+    curves = read_table(tmp_path / "curves.tsv")
+    assert len(curves[curves.curve == "roc"]) > 2
+
+
+def test_distinct_windows_may_be_none(tmp_path):
+    store = shared_store()
+    store.split[[1, 3, 5, 6]] = 1
+    table = evaluate(tmp_path, store, {"mine": deepbind(tmp_path / "w.safetensors", length=32)})
+    last = table[table.examples == "windows-distinct"]
+    assert last.n.tolist() == [0, 0]
+    assert last.note.str.endswith("with training; one class only in the test split").all()
+
+
+def test_distinct_sequences_of_a_scored_dataset(tmp_path):
+    store = shared_store(labels="score")
+    store.kind[:] = 0
+    store.parent[:] = np.arange(len(store))
+    store.targets[:, 0] = np.arange(len(store)) - 4.0
+    table = evaluate(tmp_path, store, {"mine": deepbind(tmp_path / "w.safetensors", length=32)})
+    assert table.examples.tolist() == ["windows", "windows-distinct"]
+    assert table.n.tolist() == [7, 5]
+    assert table.note[1].startswith("left out: 2 sequences sharing a 31-mer with training")
+    assert len(read_table(tmp_path / "curves.tsv")) == 7
 
 
 def test_given_negatives(tmp_path):

@@ -9,10 +9,18 @@ from projects import Project, copy_source
 SUMMARIES = {"collect_metrics", "collect_matches", "draw_comparison", "write_report", "all"}
 NEW = ("NEW", "SPI1", "peaks", "data/SPI1.bed.gz", "", "dna", "binary", "data/motifs.meme#SPI1")
 # Rules that the tiny project has no job of.
-IDLE = {"simulate_example", "download", "score_sequences", "assign_folds", "collect_folds"}
+IDLE = {
+    "simulate_example",
+    "download",
+    "score_sequences",
+    "assign_folds",
+    "collect_folds",
+    "fit_lsgkm",
+}
 JOBS_OF_NEW = {
     "extract_windows NEW",
     "train_deepbind deepbind NEW",
+    "fit_kmer NEW",
     "evaluate_windows NEW",
     "export_motifs deepbind NEW",
     "annotate_motifs deepbind NEW",
@@ -48,6 +56,19 @@ def test_new_peaks_of_one_dataset_leave_the_others_alone(copy):
     peaks.write_text("".join(peaks.read_text().splitlines(keepends=True)[1:]))
     jobs = {job.replace("NEW", "MYC") for job in JOBS_OF_NEW}
     assert copy.plan().jobs == jobs | SUMMARIES
+
+
+def test_a_baseline_more_is_fitted_and_reported_where_labels_are_binary(copy):
+    copy.config["baselines"] = {"lsgkm": True}
+    names = ("GATA1", "SPI1.rep-2+b", "MYC")
+    jobs = {f"{rule} {name}" for rule in ("fit_lsgkm", "evaluate_windows") for name in names}
+    assert copy.plan().jobs == jobs | SUMMARIES - {"collect_matches"}
+
+
+def test_without_the_kmer_baseline_nothing_is_fitted(copy):
+    copy.config["baselines"] = {"kmer": False}
+    judged = {f"evaluate_windows {row[0]}" for row in copy.datasets}
+    assert copy.plan().jobs == judged | SUMMARIES - {"collect_matches"}
 
 
 def test_another_known_motif_trains_nothing_again(copy):

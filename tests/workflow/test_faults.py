@@ -168,7 +168,7 @@ def test_one_class_in_the_test_file_gives_na_with_a_note(faulty):
     header, *lines = [line.split("\t") for line in table.read_text().splitlines()]
     rows = [dict(zip(header, line, strict=True)) for line in lines]
     # One member, so no row deepbind-single.
-    assert [row["model"] for row in rows] == ["deepbind"]
+    assert [row["model"] for row in rows] == ["deepbind", "kmer"]
     assert (rows[0]["n"], rows[0]["n_positive"], rows[0]["auroc"]) == ("30", "30", "NA")
     assert rows[0]["note"] == "one class only in the test split"
 
@@ -178,6 +178,14 @@ def test_an_unknown_setting_of_a_preset_is_refused(copy):
     result = copy.run("results/tiny/models/deepbind/MYC/weights.safetensors")
     assert result.returncode == 1
     assert "error: preset 'deepbind' has no setting 'epoch'" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_lsgkm_without_its_programs_says_how_to_get_them(copy):
+    copy.config["baselines"] = {"lsgkm": True}
+    result = copy.run("results/tiny/baselines/lsgkm/GATA1/test_scores.safetensors")
+    assert result.returncode == 1
+    assert "error: gkmtrain: is not installed; call snakemake with --sdm conda" in result.output
     assert "Traceback" not in result.output
 
 

@@ -81,7 +81,7 @@ def test_every_site_is_tested_in_exactly_one_fold(finished):
 
 def test_the_summary_is_the_mean_and_spread_of_the_folds(finished):
     summary, metrics = tables(finished)
-    assert set(summary.model) == {"deepbind", "pwm"}  # one member: no deepbind-single
+    assert set(summary.model) == {"deepbind", "kmer", "pwm"}  # one member: no deepbind-single
     for row in summary.itertuples():
         own = metrics[
             (metrics.dataset == row.dataset)
@@ -99,12 +99,13 @@ def test_the_summary_is_the_mean_and_spread_of_the_folds(finished):
 def test_a_fold_without_sites_is_noted_and_the_run_goes_on(finished):
     summary, metrics = tables(finished)
     sites = summary[summary.dataset == "MYC"]
-    assert sites.negatives.tolist() == ["dinucleotide", "gc"]
-    assert sites.folds.tolist() == [2, 2]
-    assert sites.note.tolist() == ["no value in fold 2"] * 2
+    found = sorted(zip(sites.model, sites.negatives, strict=True))
+    assert found == [(m, n) for m in ("deepbind", "kmer") for n in ("dinucleotide", "gc")]
+    assert set(sites.folds) == {2}
+    assert set(sites.note) == {"no value in fold 2"}
     empty = metrics[(metrics.dataset == "MYC") & (metrics.fold == 2)]
     assert empty.auroc.isna().all()
-    assert empty.note.tolist() == [ONE_CLASS]
+    assert empty.note.tolist() == [ONE_CLASS] * 2
     # With fold 3 tested and fold 1 for validation only the empty one is left to train on.
     qc = pd.read_csv(finished.results / "cross_validation/fold3/sequences/MYC/qc.tsv", sep="\t")
     lent = qc[qc.stage == "trained on for want of others"]
@@ -122,7 +123,7 @@ def test_a_new_dataset_runs_its_own_folds_only(finished, tmp_path):
     # A table with a test file of its own takes no part.
     copy.datasets[1:1] = [NEW, FIXED]
     jobs = copy.plan(SUMMARY).jobs
-    rules = ("extract_fold", "train_fold", "evaluate_fold")
+    rules = ("extract_fold", "train_fold", "fit_kmer_fold", "evaluate_fold")
     assert {job.split()[0] for job in jobs} == {*rules, "collect_folds"}
     assert len(jobs) == len(rules) * len(FOLDS) + 1
     assert all("NEW" in job.split() for job in jobs if job != "collect_folds")
@@ -130,10 +131,10 @@ def test_a_new_dataset_runs_its_own_folds_only(finished, tmp_path):
 
 def test_a_whole_run_asks_for_all_folds(project):
     jobs = crossed(project).plan().jobs
-    folds = {"extract_fold", "encode_fold", "train_fold", "evaluate_fold"}
+    folds = {"extract_fold", "encode_fold", "train_fold", "fit_kmer_fold", "evaluate_fold"}
     found = [job.split()[0] for job in jobs if job.split()[0] in folds]
     assert set(found) == folds
-    assert len(found) == 2 * 3 * len(FOLDS)
+    assert len(found) == 2 * 4 * len(FOLDS)
     assert {"assign_folds", "collect_folds", "write_report"} <= jobs
 
 

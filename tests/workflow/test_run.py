@@ -45,6 +45,8 @@ def expected_outputs():
     expected |= {f"evaluation/{name}/bins.metrics.tsv" for name in MULTITASK}
     for name in NAMES:
         expected |= {f"sequences/{name}/{file}" for file in ("sequences.safetensors", "qc.tsv")}
+        fitted = ("test_scores.safetensors", "choice.tsv", "weights.tsv")
+        expected |= {f"baselines/kmer/{name}/{file}" for file in fitted}
         windows = ("windows.metrics.tsv", "windows.curves.tsv", "windows.svg")
         expected |= {f"evaluation/{name}/{file}" for file in windows}
     for model, name in MODELS:
@@ -68,12 +70,13 @@ def test_metrics_have_a_row_for_every_model_and_kind_of_example(finished):
     assert tuple(rows[0]) == METRIC_COLUMNS
     expected = set()
     for name in MULTITASK:
-        for model in ("deepbind", "deepbind-single", "pwm"):
+        for model in ("deepbind", "deepbind-single", "kmer", "pwm"):
             expected |= {(name, model, "windows", kind) for kind in ("dinucleotide", "gc")}
         for model in ("deepbind", "danq", "pwm"):
             expected |= {(name, model, examples, "bins") for examples in ("bins", "bins-all")}
-    expected |= {("MYC", m, "windows", "dinucleotide") for m in ("deepbind", "deepbind-single")}
-    scored = ("deepbind", "deepbind-single", "pwm")
+    unmatched = ("deepbind", "deepbind-single", "kmer")
+    expected |= {("MYC", model, "windows", "dinucleotide") for model in unmatched}
+    scored = ("deepbind", "deepbind-single", "kmer", "pwm")
     expected |= {("selex", model, "windows", "none") for model in scored}
     found = [(row["dataset"], row["model"], row["examples"], row["negatives"]) for row in rows]
     assert set(found) == expected
@@ -109,7 +112,7 @@ def test_the_planted_motif_finds_its_windows(finished):
 
 def test_a_dataset_without_test_peaks_is_noted_and_the_run_goes_on(finished):
     rows = [r for r in read_rows(finished.results / "metrics.tsv") if r["dataset"] == "MYC"]
-    assert len(rows) == 2
+    assert len(rows) == 3
     for row in rows:
         assert (row["n"], row["auroc"], row["auprc_high"]) == ("0", "NA", "NA")
         assert row["note"] == ONE_CLASS
@@ -173,6 +176,7 @@ def test_logs_and_benchmarks_are_written(finished):
         "extract_windows": ["GATA1", "SPI1.rep-2+b", "MYC"],
         "encode_sequences": ["selex"],
         "train_deepbind": [f"deepbind/{name}" for name in NAMES],
+        "fit_kmer": NAMES,
         "train_danq": ["danq"],
         "predict_bins": ["danq"],
         "evaluate_windows": NAMES,

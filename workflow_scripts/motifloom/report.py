@@ -41,7 +41,10 @@ MODEL_NAMES = {
     "rnn": "RNN",
     "lstm": "LSTM",
     "pwm": "PWM",
+    "kmer": "k-mers",
+    "lsgkm": "LS-GKM",
 }
+BASELINES = ("pwm", "kmer", "lsgkm")  # no networks
 NEGATIVE_NAMES = {
     "given": "given negatives",
     "dinucleotide": "dinucleotide shuffles",
@@ -50,7 +53,10 @@ NEGATIVE_NAMES = {
     "none": "",
     "bins": "",
 }
-EXAMPLE_NAMES = {"bins-all": "all bins"}
+EXAMPLE_NAMES = {
+    "windows-distinct": "windows that share no 31-mer with training",
+    "bins-all": "all bins",
+}
 
 PACKAGES = (
     "numpy", "pandas", "torch", "numba", "safetensors", "scikit-learn", "pyfaidx", "bioframe",
@@ -317,7 +323,8 @@ def mean_rows(metrics: list[Row]) -> list[Row]:
             averages = {score: mean(row[score] for row in valued) for score in scores}
             means.append(dict(zip(keys, group, strict=True)) | {"datasets": len(valued)} | averages)
     return sorted(
-        means, key=lambda row: (row["examples"] != "windows", row["examples"], row["negatives"])
+        means,
+        key=lambda row: (family(row["examples"]) != "windows", row["examples"], row["negatives"]),
     )
 
 
@@ -582,7 +589,7 @@ def recovered_cell(entry: Entry) -> Cell:
 
 def metric_column(model: str, metric: str, examples: str, negatives: str | None = None) -> Column:
     """A column of one model's metric; networks' AUROCs get a bar with the PWM's as its tick."""
-    barred = metric == "auroc" and model != "pwm"
+    barred = metric == "auroc" and model not in BASELINES
 
     def make(entry: Entry) -> Cell:
         reference = entry.row("pwm", examples, negatives) if barred else None
@@ -613,7 +620,7 @@ def result_columns(entries: list[Entry]) -> list[Column]:
     """The results table's columns, the essential first, without metrics that no dataset has."""
     first = [
         metric_column("deepbind", "auroc", "windows"),
-        metric_column("pwm", "auroc", "windows"),
+        *(metric_column(model, "auroc", "windows") for model in BASELINES),
         metric_column("deepbind", "auprc", "windows"),
         Column("DeepBind Pearson", "Spearman", "number", "descending", correlation_cell),
     ]

@@ -1,12 +1,14 @@
 """Trained models and known matrices on the test split, on bins and on the user's sequences."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from motifloom import models
+from motifloom import models, splits
+from motifloom.baselines import read_scores
 from motifloom.databases import load_motif
 from motifloom.evaluation import (
     classification_metrics,
@@ -20,6 +22,8 @@ from motifloom.evaluation import (
 from motifloom.files import InputError, write_table
 from motifloom.sequences import read_fasta
 from motifloom.store import SequenceStore, read_arrays, write_arrays
+
+DISTINCT = "windows-distinct"
 
 
 def evaluate_windows(
@@ -35,19 +39,24 @@ def evaluate_windows(
     release: str,
     n_bootstrap: int,
     seed: int,
+    baselines: Sequence[str | Path] = (),
 ) -> None:
     """Metrics, curves and a figure for a dataset's test split.
 
     `weights` maps presets to weights files; `motif` (JASPAR id or FILE#ID, may be "") is scanned
     as the row `pwm`. An ensemble's best single training by validation has the row
-    `<preset>-single`.
+    `<preset>-single`. `baselines` are files of scores (`baselines.write_scores`), a row each.
+    Where test positives share a 31-mer with training, all rows come again as "windows-distinct"
+    without these (`shares_with_training`).
     """
     examples = SequenceStore.open(store)
     rows = examples.rows("test")
     codes = np.asarray(examples.codes[rows])
     scored = _score_all(codes, weights, motif, release, examples.info["alphabet"] == "dna")
+    for about, scores in (read_scores(path, len(rows)) for path in baselines):
+        scored[about["model"]] = (about, scores)
     settings = {"n_bootstrap": n_bootstrap, "seed": seed}
-    named = {"dataset": dataset, "tf": tf, "examples": "windows"}
+    named = {"dataset": dataset, "tf": tf}
     if examples.info["labels"] == "score":
         _regression(examples, rows, scored, named, metrics, curve_table, figure)
     else:
@@ -75,6 +84,38 @@ def _score_all(
     return scored
 
 
+def shares_with_training(examples: SequenceStore, rows: np.ndarray) -> np.ndarray:
+    """Whether the positives behind test rows [n] stand, in part, in what was learned; bool [n].
+
+    A row is True where it is, or was made for, a positive that shares a 31-mer (in DNA on either
+    strand) with a positive of the training or validation split. Measured scores know no positives:
+    there every sequence counts as one.
+    """
+    positive = (examples.targets[:, 0] > 0) | (examples.info["labels"] == "score")
+    learned = np.flatnonzero(positive & (examples.split != splits.TEST))
+    own = rows[positive[rows]]
+    both = examples.info["alphabet"] == "dna"
+    shared = np.zeros(len(examples), bool)
+    shared[own] = splits.shares_kmer(
+        examples.codes[own], examples.codes[learned], splits.LONGEST_KMER, both
+    )
+    return shared[examples.parent[rows]]
+
+
+def _subsets(examples: SequenceStore, rows: np.ndarray) -> list[tuple[str, np.ndarray, str]]:
+    """What metrics are over: name of the examples, which of the test rows, and the rows' note."""
+    subsets = [("windows", np.ones(len(rows), bool), "")]
+    shared = shares_with_training(examples, rows)
+    if shared.any():
+        measured = examples.info["labels"] == "score"
+        count = (shared & (measured | (examples.targets[rows, 0] > 0))).sum()
+        noun = "sequence" if measured else "positive"
+        plural = "" if count == 1 else "s"
+        note = f"left out: {count} {noun}{plural} sharing a {splits.LONGEST_KMER}-mer with training"
+        subsets.append((DISTINCT, ~shared, note))
+    return subsets
+
+
 def _contrasts(examples: SequenceStore, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:
     """Kinds of negatives and, for each, which of the test rows it is judged on."""
     kinds = np.asarray(examples.info["kinds"], object)[examples.kind[rows]]
@@ -93,12 +134,15 @@ def _classification(examples, rows, scored, named, settings, metrics, curve_tabl
     labels = (examples.targets[rows, 0] > 0).astype(int)
     # A site and the negatives made for it are drawn together.
     groups = np.asarray(examples.parent[rows])
-    for number, (kind, mask) in enumerate(_contrasts(examples, rows)):
+    parts = itertools.product(_subsets(examples, rows), _contrasts(examples, rows))
+    for number, ((subset, kept, note), (kind, judged)) in enumerate(parts):
+        mask = kept & judged
+        common = named | {"examples": subset, "negatives": kind, "note": note}
         for name, (about, scores) in scored.items():
             found = classification_metrics(
                 labels[mask], scores[mask], groups=groups[mask], **settings
             )
-            table.append(metrics_row(**named, **about, negatives=kind, metrics=found))
+            table.append(metrics_row(**common, **about, metrics=found))
             if number == 0:
                 drawn.append(curves(labels[mask], scores[mask]).assign(model=name))
                 legend[name] = f"{name} (AUROC {found['auroc']:.3f}, AUPRC {found['auprc']:.3f})"
@@ -114,11 +158,14 @@ def _regression(examples, rows, scored, named, metrics, curve_table, figure):
 
     table, drawn = [], []
     targets = np.asarray(examples.targets[rows, 0])
-    for name, (about, scores) in scored.items():
-        found = regression_metrics(targets, scores, n_bootstrap=0)  # no interval is reported
-        if name == "pwm":
-            found["mse"] = float("nan")  # bits are no scores
-        table.append(metrics_row(**named, **about, negatives="none", metrics=found))
+    for subset, kept, note in _subsets(examples, rows):
+        common = named | {"examples": subset, "negatives": "none", "note": note}
+        for name, (about, scores) in scored.items():
+            found = regression_metrics(targets[kept], scores[kept], n_bootstrap=0)  # no intervals
+            if name == "pwm":
+                found["mse"] = float("nan")  # bits are no scores
+            table.append(metrics_row(**common, **about, metrics=found))
+    for name, (_, scores) in scored.items():
         drawn.append(pd.DataFrame({"model": name, "curve": "scores", "x": targets, "y": scores}))
     write_table(metrics_table(table), metrics)
     write_table(pd.concat(drawn), curve_table)
