@@ -275,7 +275,7 @@ def _shift(shape: steps.Shape, theta: torch.Tensor, at, device) -> torch.Tensor 
 def _head(shape: steps.Shape, theta: torch.Tensor, at, features: torch.Tensor) -> torch.Tensor:
     """Logits [M, B] of features [M, B, F]."""
     if shape.hidden:
-        weights = theta[:, at[3] : at[4]].view(len(theta), shape.hidden, -1)
-        features = torch.einsum("mbf,mhf->mbh", features, weights)
+        weights = theta[:, at[3] : at[4]].view(len(theta), -1, shape.hidden)
+        features = torch.einsum("mbf,mfh->mbh", features, weights)
         features = torch.relu(features + theta[:, None, at[4] : at[5]])
     return torch.einsum("mbf,mf->mb", features, theta[:, at[5] : at[6]]) + theta[:, at[6], None]

@@ -367,29 +367,67 @@ def fold_table(typingctx, tables, table, n_words, columns, column):
 
 
 @intrinsic
-def scatter_window(typingctx, letters, letter, slope, steps, gradient, kernel):
-    """Add `slope` to one kernel's gradient at the letters of one window.
+def scatter_windows(typingctx, letters, places, slopes, count, steps, gradient, kernel):
+    """Add slopes to one kernel's gradient at the letters of windows.
 
-    letters uint8, read from `letter` on, 16 * steps of them; gradient float32 [5 * 16 * steps],
-    from `kernel` on, a line of positions for each letter. What lies behind the kernel's width is
-    written too and means nothing.
+    Window i of `count` begins at `letters[places[i]]` (uint8; 16 * steps are read) and adds
+    `slopes[i]` (float32). gradient float32 [5 * 16 * steps], from `kernel` on: a line of positions
+    for each letter. What lies behind the kernel's width is written too and means nothing.
     """
-    signature = types.void(letters, letter, slope, steps, gradient, kernel)
+    signature = types.void(letters, places, slopes, count, steps, gradient, kernel)
 
     def generate(context, builder, signature, arguments):
-        letters, gradient = _pointers(context, builder, signature, arguments, (0, 1), (4, 5))
-        slope, steps = arguments[2:4]
-        slopes = _splat(builder, slope, _VECTOR)
+        letters, places, slopes, gradient = _pointers(
+            context, builder, signature, arguments, 0, 1, 2, (5, 6)
+        )
+        count, steps = arguments[3:5]
         line = builder.mul(steps, _number(LANES))
-        with cgutils.for_range(builder, steps, intp=_I64) as loop:
-            position = builder.mul(loop.index, _number(LANES))
-            at = builder.gep(letters, [position])
-            read = builder.load(builder.bitcast(at, _BYTES.as_pointer()), align=1)
-            for letter in range(LETTERS):
-                equal = builder.icmp_unsigned("==", read, ir.Constant(_BYTES, [letter] * LANES))
-                part = builder.select(equal, slopes, _ZERO)
-                row = builder.add(position, builder.mul(line, _number(letter)))
-                _add_to(builder, gradient, row, part)
+        with cgutils.for_range(builder, steps, intp=_I64) as outer:
+            position = builder.mul(outer.index, _number(LANES))
+            rows = [
+                _row(builder, gradient, builder.add(position, builder.mul(line, _number(letter))))
+                for letter in range(LETTERS)
+            ]
+            # Kept in registers over all windows.
+            sums = [cgutils.alloca_once_value(builder, builder.load(row, align=4)) for row in rows]
+            with cgutils.for_range(builder, count, intp=_I64) as loop:
+                place = builder.load(builder.gep(places, [loop.index]))
+                at = builder.gep(letters, [builder.add(place, position)])
+                read = builder.load(builder.bitcast(at, _BYTES.as_pointer()), align=1)
+                slope = _splat(builder, builder.load(builder.gep(slopes, [loop.index])), _VECTOR)
+                for letter, total in enumerate(sums):
+                    here = ir.Constant(_BYTES, [letter] * LANES)
+                    part = builder.select(builder.icmp_unsigned("==", read, here), slope, _ZERO)
+                    builder.store(builder.fadd(builder.load(total), part), total)
+            for row, total in zip(rows, sums, strict=True):
+                builder.store(builder.load(total), row, align=4)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def weigh_rows(typingctx, values, value, count, rows, row, stride, sums, total):
+    """Add `count` rows of 16, each times its value, to 16 sums, all float32.
+
+    Row i is read from `rows` at row + i * stride, its factor from `values` at value + i, and the
+    sums stand in `sums` at `total`.
+    """
+    signature = types.void(values, value, count, rows, row, stride, sums, total)
+
+    def generate(context, builder, signature, arguments):
+        values, rows, sums = _pointers(
+            context, builder, signature, arguments, (0, 1), (3, 4), (6, 7)
+        )
+        count, stride = arguments[2], arguments[5]
+        target = _row(builder, sums, _number(0))
+        held = cgutils.alloca_once_value(builder, builder.load(target, align=4))
+        with cgutils.for_range(builder, count, intp=_I64) as loop:
+            factor = builder.load(builder.gep(values, [loop.index]))
+            row = _load(builder, rows, builder.mul(loop.index, stride))
+            part = builder.fmul(_splat(builder, factor, _VECTOR), row)
+            builder.store(builder.fadd(builder.load(held), part), held)
+        builder.store(builder.load(held), target, align=4)
         return context.get_dummy_value()
 
     return signature, generate

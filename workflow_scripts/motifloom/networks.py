@@ -54,7 +54,7 @@ class Network:
         if shape.n_places:
             found["conv.places"] = places.reshape(shape.n_places, shape.lanes)[:, used]
         if shape.hidden:
-            found["hidden.weight"] = hidden.reshape(shape.hidden, -1)[:, columns]
+            found["hidden.weight"] = hidden.reshape(-1, shape.hidden)[columns].T
             found["hidden.bias"] = hidden_bias
             found["dense.weight"] = dense[None]
         else:
@@ -135,8 +135,8 @@ def start_network(
     columns = np.concatenate(parts)
     inputs = len(columns)
     if shape.hidden:
-        hidden = theta[at[3] : at[4]].reshape(shape.hidden, -1)
-        hidden[:, columns] = _draw(random, (shape.hidden, inputs), inputs, preset.dense_scale)
+        hidden = theta[at[3] : at[4]].reshape(-1, shape.hidden)
+        hidden[columns] = _draw(random, (inputs, shape.hidden), inputs, preset.dense_scale)
         if not preset.dense_scale:
             theta[at[4] : at[5]] = _draw(random, shape.hidden, inputs, 0)
         inputs, columns = shape.hidden, np.arange(shape.hidden)

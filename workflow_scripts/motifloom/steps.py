@@ -9,7 +9,7 @@ All parameters of a network are one flat float32 vector, in this order, kernels 
 to a multiple of 16 (C' of them, C' features of maxima, then C' of means where there are such):
 
     kernels [K, 4, C'], places [n_places, C'], thresholds [C'],
-    hidden weights [hidden, F], hidden biases [hidden], dense weights [hidden or F], dense bias [1]
+    hidden weights [F, hidden], hidden biases [hidden], dense weights [hidden or F], dense bias [1]
 """
 
 from typing import NamedTuple
@@ -28,7 +28,8 @@ from motifloom.lanes import (
     scan_lanes,
     scan_lanes_with_mean,
     scatter_lanes,
-    scatter_window,
+    scatter_windows,
+    weigh_rows,
 )
 
 GIVEN, KERNEL, OUTPUT = range(3)
@@ -370,10 +371,18 @@ def _logit(shape, theta, at, features, line, units, unit):
     size = shape.lanes * (1 + shape.mean)
     if not shape.hidden:
         return _dot(features, line, theta, at[5], size) + theta[at[6]]
-    for h in range(shape.hidden):
-        value = _dot(features, line, theta, at[3] + h * size, size) + theta[at[4] + h]
-        units[unit + h] = max(value, np.float32(0))
-    return _dot(units, unit, theta, at[5], shape.hidden) + theta[at[6]]
+    hidden = shape.hidden
+    for h in range(hidden):
+        units[unit + h] = theta[at[4] + h]
+    whole = hidden // LANES * LANES
+    for h in range(0, whole, LANES):
+        weigh_rows(features, line, size, theta, at[3] + h, hidden, units, unit + h)
+    for h in range(whole, hidden):
+        for f in range(size):
+            units[unit + h] += features[line + f] * theta[at[3] + f * hidden + h]
+    for h in range(hidden):
+        units[unit + h] = max(units[unit + h], np.float32(0))
+    return _dot(units, unit, theta, at[5], hidden) + theta[at[6]]
 
 
 @njit(cache=True, nogil=True)
@@ -385,14 +394,18 @@ def _head_backward(shape, theta, at, features, line, units, unit, slope, gradien
         _add_scaled(gradient, at[5], slope, features, line, size)
         _add_scaled(backs, back, slope, theta, at[5], size)
         return
-    for h in range(shape.hidden):
+    hidden = shape.hidden
+    for h in range(hidden):
         value = units[unit + h]
+        gradient[at[5] + h] += slope * value
+        # What reaches the hidden units takes their place.
+        units[unit + h] = slope * theta[at[5] + h] if value > 0 else np.float32(0)
+    _add_scaled(gradient, at[4], np.float32(1), units, unit, hidden)
+    for f in range(size):
+        value = features[line + f]
         if value > 0:
-            gradient[at[5] + h] += slope * value
-            part = slope * theta[at[5] + h]
-            gradient[at[4] + h] += part
-            _add_scaled(gradient, at[3] + h * size, part, features, line, size)
-            _add_scaled(backs, back, part, theta, at[3] + h * size, size)
+            _add_scaled(gradient, at[3] + f * hidden, value, units, unit, hidden)
+            backs[back + f] += _dot(units, unit, theta, at[3] + f * hidden, hidden)
 
 
 @njit(cache=True, nogil=True)
@@ -458,11 +471,12 @@ def _scatter_maxima(shape, heads, backs, space, sums):
     """Gradient of the winning windows, from that of the features, `backs` [n, F]."""
     strands, line = space.letters.shape[1], space.letters.shape[2]
     letters, where = space.letters.reshape(-1), space.where.reshape(-1)
-    steps, size = -(-shape.width // LANES), sums.kernels.shape[1]
-    kernels, thresholds, places = sums.kernels.reshape(-1), sums.thresholds, sums.places
-    index, winner, lanes = space.index, space.winner, shape.lanes
-    for i in range(len(backs)):
-        for c in range(lanes):
+    steps, size, lanes = -(-shape.width // LANES), sums.kernels.shape[1], shape.lanes
+    kernels, index, winner = sums.kernels.reshape(-1), space.index, space.winner
+    windows, slopes = np.empty(len(backs), np.int64), np.empty(len(backs), np.float32)
+    for c in range(lanes):
+        count, total = 0, np.float32(0)
+        for i in range(len(backs)):
             slope = backs[i, c]
             if slope == 0:
                 continue
@@ -470,10 +484,13 @@ def _scatter_maxima(shape, heads, backs, space, sums):
             if shape.strands == KERNEL:
                 s = np.int64(winner[i, c])
             p = np.int64(where[(i * strands + s) * lanes + c])
-            thresholds[c] += slope
-            places[np.int64(index[p]) // LANES, c] += slope
-            letter = (i * strands + s) * line + p
-            scatter_window(letters, letter, slope, steps, kernels, c * size)
+            windows[count], slopes[count] = (i * strands + s) * line + p, slope
+            count += 1
+            total += slope
+            if shape.n_places:
+                sums.places[np.int64(index[p]) // LANES, c] += slope
+        sums.thresholds[c] += total
+        scatter_windows(letters, windows, slopes, count, steps, kernels, c * size)
 
 
 @njit(cache=True, nogil=True)
