@@ -53,6 +53,7 @@ def presets(draw):
         momentum=0.9,
         batch_size=draw(st.sampled_from([4, 64])),
         kernel_l1=draw(st.sampled_from([0.0, 1e-3])),
+        l1_start=2,
         weight_decay=draw(st.sampled_from([0.0, 0.1])),
         smoothing=0.1,
     )
@@ -70,8 +71,10 @@ def test_both_ways_end_in_the_same_weights(preset, fresh):
 def compare(compiled, stacked):
     for ours, theirs in zip(compiled, stacked, strict=True):
         assert (ours.status, ours.done) == (theirs.status, theirs.done) == ("done", 7)
-        # Adam takes whole steps where a gradient is all but 0.
-        np.testing.assert_allclose(ours.theta, theirs.theta, rtol=0, atol=5e-4)
+        off = np.abs(ours.theta - theirs.theta) > 1e-4
+        # Adam takes whole steps where a gradient cancels to all but 0.
+        adam = ours.network.rules.optimiser == steps.ADAM
+        assert off.mean() <= (0.03 if adam else 0)
         assert [look.step for look in ours.seen] == [look.step for look in theirs.seen] == [4, 7]
         for a, b in zip(ours.seen, theirs.seen, strict=True):
             assert a.train_loss == pytest.approx(b.train_loss, abs=1e-3)

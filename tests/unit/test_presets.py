@@ -20,6 +20,26 @@ def test_lecture_presets():
     assert (danq.readout, danq.conv_dropout, danq.direct) == ("max", 0, False)
 
 
+def test_the_published_preset():
+    """Alipanahi et al. 2015, Online Methods and Supplementary Notes."""
+    preset = DEEPBIND["deepbind-2015"]
+    assert (preset.n_kernels, preset.kernel_size, preset.padding) == (16, 24, True)
+    assert (preset.settings, preset.folds, preset.checkpoints) == (30, 3, 5)
+    assert (preset.members, preset.keep, preset.steps) == (6, "best", 20_000)
+    space = dict(preset.space)
+    assert [space["learning_rate"].draw(u) for u in (0, 0.5)] == pytest.approx([5e-4, 5e-3])
+    assert [space["momentum"].draw(u) for u in (0, 0.25, 1)] == pytest.approx([0.95, 0.97, 0.99])
+    assert [space["dropout"].draw(u) for u in (0, 0.3, 0.6, 0.9)] == [0, 0, 0.25, 0.5]
+    rna = preset.for_alphabet("rna")
+    assert (rna.kernel_size, rna.pooling) == (16, "max+mean")
+    assert preset.for_alphabet("dna") == preset
+
+
+def test_settings_go_before_what_a_preset_has_for_rna():
+    preset = choose(DEEPBIND, "deepbind-2015", {"kernel_size": 20}).for_alphabet("rna")
+    assert (preset.kernel_size, preset.pooling) == (20, "max+mean")
+
+
 @pytest.mark.parametrize("preset", MULTITASK.values(), ids=MULTITASK)
 def test_multitask_presets_can_be_trained(preset):
     assert preset.readout in READOUTS

@@ -159,6 +159,13 @@ def test_l1_penalties_shrink_weights_and_leave_biases():
     np.testing.assert_allclose(penalised - plain, expected, atol=1e-6)
 
 
+def test_penalties_wait_for_their_start():
+    preset = preset_of(optimiser="nesterov", batch_size=10)
+    _, plain, _ = trained(preset)
+    _, waiting, _ = trained(preset, kernel_l1=0.5, l1_start=1)
+    assert waiting.tolist() == plain.tolist()
+
+
 def test_weight_decay_is_decoupled():
     preset = preset_of(batch_size=10)
     network, plain, _ = trained(preset, rate=0.1, final_rate=0.1)

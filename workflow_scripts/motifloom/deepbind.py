@@ -56,7 +56,9 @@ def train_deepbind(
     result does not depend on `threads`. Raises InputError where the training split lacks a class,
     sequences are too short, or no training ends with finite weights.
     """
-    examples = Examples(SequenceStore.open(store), preset, negatives_per_positive, loss, seed)
+    opened = SequenceStore.open(store)
+    preset = preset.for_alphabet(opened.info["alphabet"])
+    examples = Examples(opened, preset, negatives_per_positive, loss, seed)
     runner = _runner(device, threads)
     label = f"{preset_name} {examples.name}"
     chosen, table = calibrate(examples, preset, seed, runner, f"{label} calibration")
@@ -440,7 +442,9 @@ def _describe(examples, preset, preset_name, seed, kept, summary) -> dict:
         "network": "DeepBind",
         "preset": preset_name,
         "setting": {
-            key: value for key, value in dataclasses.asdict(preset).items() if key != "space"
+            key: value
+            for key, value in dataclasses.asdict(preset).items()
+            if key not in ("space", "rna")
         },
         "hyperparameters": {
             "length": examples.length,

@@ -109,6 +109,7 @@ def rules_of(preset: DeepBindPreset, loss: str) -> steps.Rules:
         momentum=float(preset.momentum),
         kernel_l1=float(preset.kernel_l1),
         dense_l1=float(preset.dense_l1),
+        l1_start=preset.l1_start,
         decay=float(preset.weight_decay),
         dropout=float(preset.dropout),
         smoothing=float(preset.smoothing) if loss == "cross-entropy" else 0.0,

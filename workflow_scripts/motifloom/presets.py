@@ -64,11 +64,11 @@ class DeepBindPreset:
 
     Training lasts `steps` updates, or with 0 `epochs`, or longer where a small dataset would
     otherwise see fewer than `min_steps`. `fresh_negatives` draws shuffles anew in each epoch;
-    `negatives_per_positive` 0 takes the number in the config. `kernel_scale` and `dense_scale`
-    are standard deviations of the starting weights (0: uniform by the number of inputs, as
-    PyTorch starts). The weights with the lowest validation loss are kept where `best_checkpoint`
-    is set, looked at `checks` times; `patience` looks without a better one end a training (0:
-    never).
+    `negatives_per_positive` 0 takes the number in the config. The L1 penalties act from update
+    `l1_start` on. `kernel_scale` and `dense_scale` are standard deviations of the starting weights
+    (0: uniform by the number of inputs, as PyTorch starts). The weights with the lowest validation
+    loss are kept where `best_checkpoint` is set, looked at `checks` times; `patience` looks
+    without a better one end a training (0: never).
 
     Calibration: with `settings` > 1 that many settings are drawn from `space` and each trained on
     `folds` folds (1: the validation split alone), scored at `checkpoints` equally spaced steps;
@@ -76,6 +76,8 @@ class DeepBindPreset:
     networks are trained with the best setting for the best number of steps, on the training split
     or, with `final_on` "all", on training and validation; `keep` "average" takes the mean of
     their outputs, "best" the one with the best metric on what it was trained on.
+
+    `rna` holds values that replace others where the sequences are RNA.
     """
 
     n_kernels: int
@@ -101,6 +103,7 @@ class DeepBindPreset:
     weight_decay: float = 0.0
     kernel_l1: float = 0.0
     dense_l1: float = 0.0
+    l1_start: int = 0
     kernel_scale: float = 0.0
     dense_scale: float = 0.0
     smoothing: float = 0.0
@@ -114,6 +117,11 @@ class DeepBindPreset:
     checkpoints: int = 5
     halving: bool = False
     space: tuple[tuple[str, Choice | LogUniform | RootUniform], ...] = ()
+    rna: tuple[tuple[str, int | float | str], ...] = ()
+
+    def for_alphabet(self, alphabet: str) -> "DeepBindPreset":
+        """The preset for "dna" or "rna"."""
+        return replace(self, **dict(self.rna), rna=()) if alphabet == "rna" else self
 
     def __post_init__(self):
         _check_choice("strands", self.strands, STRANDS)
@@ -189,11 +197,13 @@ DEEPBIND = {
         optimiser="nesterov",
         fresh_negatives=False,
         negatives_per_positive=1,
+        l1_start=100,
         best_checkpoint=False,
         settings=30,
         folds=3,
         checkpoints=5,
         space=_SPACE_2015,
+        rna=(("kernel_size", 16), ("pooling", "max+mean")),
     ),
     # Ours: chosen on validation examples, see docs/deepbind.md.
     "deepbind": DeepBindPreset(
@@ -257,6 +267,8 @@ _LEAST_ONE = (
     "checkpoints",
     "checks",
 )
+# What a preset alone decides: these are no plain values.
+_FIXED = ("space", "rna")
 _SHARES = ("dropout", "conv_dropout", "smoothing", "momentum")
 
 
@@ -267,11 +279,11 @@ def choose(presets: Mapping, name: str, overrides: Mapping):
     """
     if name not in presets:
         raise InputError(f"preset {name!r} is unknown; choose one of {', '.join(presets)}")
-    unknown = set(overrides) - set(presets[name].__dataclass_fields__)
+    known = [key for key in presets[name].__dataclass_fields__ if key not in _FIXED]
+    unknown = set(overrides) - set(known)
     if unknown:
         raise InputError(
-            f"preset {name!r} has no setting {sorted(unknown)[0]!r}; it has"
-            f" {', '.join(presets[name].__dataclass_fields__)}"
+            f"preset {name!r} has no setting {sorted(unknown)[0]!r}; it has {', '.join(known)}"
         )
     for key, value in overrides.items():
         wanted = type(getattr(presets[name], key))
@@ -286,4 +298,7 @@ def choose(presets: Mapping, name: str, overrides: Mapping):
                 f"models: settings: {name}: {key} is {value!r}; give at least {low}"
                 + (f" and at most {high}" if key in _SHARES else "")
             )
+    if "rna" in presets[name].__dataclass_fields__:
+        kept = tuple(pair for pair in presets[name].rna if pair[0] not in overrides)
+        return replace(presets[name], **{"rna": kept} | dict(overrides))
     return replace(presets[name], **overrides)

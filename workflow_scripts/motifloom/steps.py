@@ -73,7 +73,8 @@ class Shape(NamedTuple):
 class Rules(NamedTuple):
     """How a network is trained; rates fall along half a cosine from `rate` to `final_rate`.
 
-    kernel_l1 and dense_l1 are L1 penalties on kernels and on hidden and dense weights; `decay` is
+    kernel_l1 and dense_l1 are L1 penalties on kernels and on hidden and dense weights, from update
+    `l1_start` on; `decay` is
     decoupled weight decay (Loshchilov & Hutter 2019) on all weights but biases; `momentum` is
     Nesterov's; `smoothing` moves targets towards 1/2.
     """
@@ -86,6 +87,7 @@ class Rules(NamedTuple):
     momentum: float
     kernel_l1: float
     dense_l1: float
+    l1_start: int
     decay: float
     dropout: float
     smoothing: float
@@ -602,7 +604,8 @@ def _decay(rules, rate, theta, at):
 @njit(cache=True, nogil=True)
 def _update(rules, rate, step, theta, at, gradient, moments):
     """One step of Adam (Kingma & Ba 2015) or of Nesterov's momentum, as PyTorch writes them."""
-    _add_penalties(rules, theta, at, gradient)
+    if step >= rules.l1_start:
+        _add_penalties(rules, theta, at, gradient)
     if rules.decay > 0:
         _decay(rules, rate, theta, at)
     first, second = moments
