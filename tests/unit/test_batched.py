@@ -49,7 +49,8 @@ def presets(draw):
         place_bin=draw(st.sampled_from([0, 2])),
         padding=draw(st.booleans()),
         **draw(st.sampled_from([{}, {"both_strands": True}, {"strands": "max"}])),
-        optimiser=draw(st.sampled_from(["adam", "nesterov"])),
+        # Adam takes whole steps where a gradient cancels to all but 0: it has a test of its own.
+        optimiser="nesterov",
         momentum=0.9,
         batch_size=draw(st.sampled_from([4, 64])),
         kernel_l1=draw(st.sampled_from([0.0, 1e-3])),
@@ -68,13 +69,18 @@ def test_both_ways_end_in_the_same_weights(preset, fresh):
     compare(compiled, stacked)
 
 
+def test_adam_ends_in_the_same_weights():
+    preset = DeepBindPreset(n_kernels=5, kernel_size=6, batch_size=4, weight_decay=0.1)
+    compiled, stacked = (trainings_of(preset, (1e-3, 3e-3, 2e-3)) for _ in range(2))
+    train_together(compiled, *work())
+    batched.train_batched(stacked, *work(), device="cpu")
+    compare(compiled, stacked)
+
+
 def compare(compiled, stacked):
     for ours, theirs in zip(compiled, stacked, strict=True):
         assert (ours.status, ours.done) == (theirs.status, theirs.done) == ("done", 7)
-        off = np.abs(ours.theta - theirs.theta) > 1e-4
-        # Adam takes whole steps where a gradient cancels to all but 0.
-        adam = ours.network.rules.optimiser == steps.ADAM
-        assert off.mean() <= (0.03 if adam else 0)
+        np.testing.assert_allclose(ours.theta, theirs.theta, rtol=0, atol=1e-4)
         assert [look.step for look in ours.seen] == [look.step for look in theirs.seen] == [4, 7]
         for a, b in zip(ours.seen, theirs.seen, strict=True):
             assert a.train_loss == pytest.approx(b.train_loss, abs=1e-3)
