@@ -60,7 +60,7 @@ def presets(draw):
     )
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(presets(), st.booleans())
 def test_both_ways_end_in_the_same_weights(preset, fresh):
     compiled, stacked = (trainings_of(preset, (1e-3, 3e-3, 2e-3)) for _ in range(2))
