@@ -13,9 +13,9 @@ rule fit_kmer:
     benchmark:
         f"{BENCHMARKS}/fit_kmer/{{dataset}}.tsv"
     conda:
-        "../envs/data.yaml"
+        "../envs/models.yaml"
     resources:
-        mem_mb=grown(1000),
+        mem_mb=kmer_memory,
         runtime=20,
     params:
         seed=config["seed"],

@@ -315,6 +315,12 @@ def grown(megabytes):
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
 
 
+def kmer_memory(wildcards, input, attempt):
+    """Memory of k-mer counts, 8 bytes a gap and base of training, and of Python's libraries."""
+    copies = 1 + config["negatives"]["train_negatives_per_positive"]
+    return int(400 + 7 * 8 * copies * input.size_mb) * 2 ** (attempt - 1)
+
+
 GPU = int(config["device"] == "cuda")
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv"

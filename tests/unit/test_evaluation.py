@@ -206,6 +206,33 @@ def test_constant_input_has_no_correlation(targets, predictions, note):
     assert metrics["note"] == note
 
 
+def test_spread_of_three_members():
+    # AUROCs 1, 0.75 and 0.5: the second ranks one negative first, the third is constant.
+    members = np.array([[3.0, 2, 1, 0], [3, 1, 2, 0], [0, 0, 0, 0]])
+    found = evaluation.auroc_spread([1, 1, 0, 0], members)
+    assert found == {"auroc_members_mean": 0.75, "auroc_members_sd": 0.25}
+
+
+def test_spread_of_correlations():
+    members = np.array([[1.0, 2, 3, 4, 5], [2, 1, 4, 3, 5]])
+    found = evaluation.pearson_spread(np.arange(5), members)
+    assert found["pearson_members_mean"] == pytest.approx(0.9)
+    assert found["pearson_members_sd"] == pytest.approx(0.2 / np.sqrt(2))
+    constant = evaluation.pearson_spread(np.arange(5), np.vstack([members, np.ones(5)]))
+    assert np.isnan([*constant.values()]).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "members"),
+    [([1, 0], [[2.0, 1]]), ([1, 1], [[2.0, 1], [1, 2]]), ([], np.empty((2, 0)))],
+    ids=["one member", "one class", "no examples"],
+)
+def test_spread_that_does_not_exist(labels, members):
+    found = evaluation.auroc_spread(labels, np.array(members))
+    assert list(found) == ["auroc_members_mean", "auroc_members_sd"]
+    assert np.isnan([*found.values()]).all()
+
+
 def test_metrics_rows_make_the_table(tmp_path):
     about = {"tf": "REB1", "model": "deepbind", "preset": "deepbind", "members": 3}
     areas = evaluation.classification_metrics(LABELS, SCORES, 0) | {"n": 1234567}
@@ -229,7 +256,7 @@ def test_metrics_rows_make_the_table(tmp_path):
     write_table(evaluation.metrics_table(rows), path)
     first, second = (line.split("\t") for line in path.read_text().splitlines()[1:])
     assert first[:9] == ["a", "REB1", "deepbind", "deepbind", "3", "windows", "gc", "1234567", "2"]
-    assert first[9:] == ["0.75", "NA", "NA", "0.833333", *["NA"] * 5, ""]
+    assert first[9:] == ["0.75", *["NA"] * 4, "0.833333", *["NA"] * 7, ""]
     assert second[7:9] == ["2", "NA"]
     again = evaluation.metrics_table(read_table(path, evaluation.TEXT_COLUMNS))
     write_table(again, tmp_path / "again.tsv")

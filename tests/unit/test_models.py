@@ -328,6 +328,19 @@ def test_members_are_averaged():
     np.testing.assert_allclose(trained(networks).score(codes), alone.mean(0), atol=1e-6)
 
 
+@pytest.mark.parametrize("strands", ["given", "mean", "max"])
+def test_scores_of_members_are_those_of_each_alone(strands):
+    networks = [deepbind(seed) for seed in range(3)]
+    changes = {"strands": strands, "target_mean": 7.0, "target_scale": 2.0}
+    codes = random_codes(3, 5, 20)
+    model = trained(networks, **changes)
+    scores, members = model.score_members(codes, batch_size=2)
+    np.testing.assert_allclose(scores, model.score(codes), atol=1e-5)
+    alone = [trained([network], **changes).score(codes) for network in networks]
+    np.testing.assert_allclose(members, alone, atol=1e-5)
+    assert [found.shape for found in model.score_members(codes[:0])] == [(0, 1), (3, 0, 1)]
+
+
 @pytest.mark.parametrize(
     ("strands", "combine"),
     [("given", lambda a, b: a), ("mean", lambda a, b: (a + b) / 2), ("max", np.maximum)],

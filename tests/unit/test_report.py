@@ -483,6 +483,29 @@ def test_baselines_stand_beside_the_network_without_a_bar_of_their_own(make):
     assert "as did a linear model of gapped k-mer counts" in html
 
 
+def test_an_ensembles_spread_stands_beside_its_metric(make):
+    alone = {"auroc_members_mean": 0.88, "auroc_members_sd": 0.00449, "members": 6}
+    html = make([metric("reb1", "deepbind", **scores(0.9) | alone)])
+    row = re.search(r'<tr data-section="dataset-reb1">.*?</tr>', html, re.S)[0]
+    assert re.search(r"0\.900&nbsp;<span [^>]*>±0\.004</span>", row)
+    (title,) = Page(row).attributes("title")
+    assert title == (
+        "AUROC of the ensemble’s 6 members, each alone: 0.880 ± 0.004 (mean ± standard deviation)"
+    )
+    assert 'data-sort="0.9"' in row
+    assert "± beside a network" in html
+    assert '<td class="number">0.880 ± 0.004</td>' in html
+    assert Page(html).well_formed
+
+
+def test_a_correlations_spread_and_none(make):
+    alone = {"pearson_members_mean": 0.6, "pearson_members_sd": 0.05}
+    html = make([metric("reb1", "deepbind", pearson=0.7, spearman=0.6, **alone)])
+    assert "±0.050" in html and "Pearson of the ensemble’s 2 members" in html
+    html = make([metric("reb1", "deepbind", **scores(0.9))])
+    assert "±" not in html and "of members" not in html
+
+
 def test_distinct_windows_stand_beside_all_windows_and_replace_none(make):
     records = [metric("reb1", "danq", **scores(0.6), examples="bins", negatives="bins")]
     for examples, auroc in (("windows", 0.9), ("windows-distinct", 0.77)):

@@ -106,6 +106,22 @@ def test_ensembles_stand_beside_their_best_single_training(tmp_path):
     assert first.members.tolist() == [2, 1]
     # The mean of -1 and 2 times the score ranks as the score does, -1 the other way round.
     assert first.auroc.tolist() == [0.875, 0.125]
+    # Alone they have .125 and .875, in both kinds of negatives.
+    spread = table.set_index("model")[["auroc_members_mean", "auroc_members_sd"]]
+    assert spread.loc["mine"].to_numpy() == pytest.approx(np.array([[0.5, 0.75 / np.sqrt(2)]] * 2))
+    assert spread.loc["mine-single"].isna().all(axis=None)
+    assert table.pearson_members_sd.isna().all()
+
+
+def test_members_are_judged_on_the_examples_of_their_row(tmp_path):
+    members = {"members": (1.0, 2.0), "length": 32}
+    weights = deepbind(tmp_path / "w.safetensors", **members)
+    table = evaluate(tmp_path, shared_store(), {"mine": weights})
+    own = table[table.model == "mine"]
+    assert own.examples.tolist() == ["windows"] * 2 + ["windows-distinct"] * 2
+    # Twice the same scores up to a factor: each member ranks as the ensemble does.
+    assert own.auroc_members_mean.tolist() == own.auroc.tolist()
+    assert own.auroc_members_sd.tolist() == [0] * 4
 
 
 def test_the_known_matrix_is_a_row(tmp_path, meme):
@@ -252,10 +268,21 @@ def test_scores(tmp_path, meme):
     assert mine.spearman == pytest.approx(1)
     assert mine.mse == pytest.approx(0)
     assert np.isnan(mine.auroc)
+    assert np.isnan(mine.pearson_members_mean)
     assert np.isnan(pwm.mse)
     points = read_table(tmp_path / "curves.tsv")
     assert points[points.model == "mine"].x.tolist() == [18, 16, 16, 12, 18]
     assert points[points.model == "mine"].y.tolist() == [18, 16, 16, 12, 18]
+
+
+def test_spread_of_an_ensemble_on_scores(tmp_path):
+    weights = deepbind(tmp_path / "w.safetensors", members=(1.0, -1.0, 3.0))
+    table = evaluate(tmp_path, scored_store([4, 3, 3, 1, 4]), {"mine": weights})
+    mine, single = (table[table.model == name].iloc[0] for name in ("mine", "mine-single"))
+    # Correlations 1, -1 and 1.
+    assert mine.pearson_members_mean == pytest.approx(1 / 3)
+    assert mine.pearson_members_sd == pytest.approx(np.sqrt(4 / 3))
+    assert np.isnan([single.pearson_members_mean, mine.auroc_members_mean]).all()
 
 
 def test_the_same_bytes_twice(tmp_path):
@@ -352,6 +379,8 @@ def test_evaluated_bins(tmp_path, meme):
     # DanQ's scores rank an unsampled bin first; the others see the word in the bin alone.
     assert table.auroc.tolist() == pytest.approx([1, 1, 1, 2 / 3, 1, 1])
     assert table.members.tolist() == [1, 2, 1] * 2
+    # Two equal members, and the ensemble alone has any.
+    assert table.auroc_members_sd.fillna(-1).tolist() == [-1, 0, -1] * 2
 
 
 # FASTA files

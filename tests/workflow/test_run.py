@@ -95,6 +95,8 @@ def test_metrics_are_numbers_within_their_range(finished):
             assert row["auroc"] == "NA"
         members = {"deepbind": "2"}.get(row["model"], "1")
         assert row["members"] == members
+        if row["dataset"] in MULTITASK:
+            assert (row["auroc_members_sd"] != "NA") == (members == "2")
 
 
 def test_all_bins_are_more_than_the_sampled_ones(finished):

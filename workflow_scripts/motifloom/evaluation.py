@@ -26,10 +26,14 @@ METRIC_COLUMNS = (
     "auroc",
     "auroc_low",
     "auroc_high",
+    "auroc_members_mean",
+    "auroc_members_sd",
     "auprc",
     "auprc_low",
     "auprc_high",
     "pearson",
+    "pearson_members_mean",
+    "pearson_members_sd",
     "spearman",
     "mse",
     "note",
@@ -105,6 +109,32 @@ def regression_metrics(
     metrics |= _with_interval("spearman", estimates[1], replicates[1])
     metrics["mse"] = float(np.square(x - y).mean()) if len(x) else float("nan")
     return metrics | {"note": note}
+
+
+def auroc_spread(labels: np.ndarray, members: np.ndarray) -> dict[str, float]:
+    """How an ensemble's members do alone: auroc_members_mean and auroc_members_sd.
+
+    `labels` [N] are 0 or 1, `members` [M, N] the scores of each member. The sd is that of a sample,
+    divided by M - 1. NaN of a single member, and with one class only.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    judged = members if len(np.unique(labels)) == 2 else []
+    return _spread("auroc", [roc_auc_score(labels, scores) for scores in judged])
+
+
+def pearson_spread(targets: np.ndarray, members: np.ndarray) -> dict[str, float]:
+    """As `auroc_spread`, of Pearson's correlation with scores [N]; NaN where a member has none."""
+    found = [regression_metrics(targets, scores, n_bootstrap=0) for scores in members]
+    return _spread("pearson", [metrics["pearson"] for metrics in found])
+
+
+def _spread(metric: str, values: Sequence[float]) -> dict[str, float]:
+    known = len(values) > 1
+    return {
+        f"{metric}_members_mean": float(np.mean(values)) if known else float("nan"),
+        f"{metric}_members_sd": float(np.std(values, ddof=1)) if known else float("nan"),
+    }
 
 
 def metrics_row(

@@ -259,16 +259,23 @@ class TrainedModel(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Mean logits [N, T] of the members, on the strands that the preset asks for."""
-        logits = self._mean(x)
-        if self.info["strands"] == "given":
-            return logits
-        other = self._mean(reverse_complement(x))
-        if self.info["strands"] == "max":
-            return torch.maximum(logits, other)
-        return (logits + other) / 2
+        return self._over_strands(self._logits(x).mean(1))
 
-    def _mean(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.stack([network(x) for network in self.networks]).mean(0)
+    def _logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [S, M, N, T] of every member on each of the strands that the preset asks for."""
+        strands = [x] if self.info["strands"] == "given" else [x, reverse_complement(x)]
+        return torch.stack(
+            [torch.stack([network(strand) for network in self.networks]) for strand in strands]
+        )
+
+    def _over_strands(self, logits: torch.Tensor) -> torch.Tensor:
+        return logits.amax(0) if self.info["strands"] == "max" else logits.mean(0)
+
+    def _with_members(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [N, 1 + M, T]: those of `forward`, then those of every member alone."""
+        logits = self._logits(x)
+        logits = torch.cat([logits.mean(1, keepdim=True), logits], dim=1)
+        return self._over_strands(logits).transpose(0, 1)
 
     def score(self, sequences: np.ndarray | str | Path, batch_size: int = 1024) -> np.ndarray:
         """Scores float32 [N, T] of base codes uint8 [N, L] or of a FASTA file's N records.
@@ -277,7 +284,7 @@ class TrainedModel(nn.Module):
         a FASTA may differ in length where the network takes any length; else InputError.
         """
         if isinstance(sequences, np.ndarray):
-            return self._score_codes(sequences, batch_size)
+            return self.score_members(sequences, batch_size)[0]
         from motifloom.sequences import read_fasta
 
         _, records = read_fasta(sequences)
@@ -286,21 +293,26 @@ class TrainedModel(nn.Module):
         for length in np.unique(lengths):
             self._check_scored_length(int(length), sequences)
             rows = np.flatnonzero(lengths == length)
-            scores[rows] = self._score_codes(np.stack([records[i] for i in rows]), batch_size)
+            codes = np.stack([records[i] for i in rows])
+            scores[rows] = self.score_members(codes, batch_size)[0]
         return scores
 
-    def _score_codes(self, codes: np.ndarray, batch_size: int) -> np.ndarray:
+    def score_members(
+        self, codes: np.ndarray, batch_size: int = 1024
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Scores float32 [N, T] as `score` gives them, and each member's own, float32 [M, N, T].
+
+        Every member scores the base codes uint8 [N, L] once for both.
+        """
         device = next(self.parameters()).device
+        parts = [np.empty((0, 1 + len(self.networks), len(self.info["targets"])), np.float32)]
         with torch.inference_mode():
-            parts = [
-                self(torch.tensor(codes[i : i + batch_size], device=device)).cpu().numpy()
-                for i in range(0, len(codes), batch_size)
-            ]
-        if not parts:
-            return np.empty((0, len(self.info["targets"])), np.float32)
-        return np.concatenate(parts) * np.float32(self.info["target_scale"]) + np.float32(
-            self.info["target_mean"]
-        )
+            for first in range(0, len(codes), batch_size):
+                batch = torch.tensor(codes[first : first + batch_size], device=device)
+                parts.append(self._with_members(batch).cpu().numpy())
+        scale, shift = (np.float32(self.info[name]) for name in ("target_scale", "target_mean"))
+        scores = np.concatenate(parts).swapaxes(0, 1) * scale + shift
+        return scores[0], scores[1:]
 
     def _check_scored_length(self, length: int, path) -> None:
         trained = self.info["hyperparameters"]["length"]

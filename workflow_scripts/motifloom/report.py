@@ -191,6 +191,14 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How much an ensemble's members differ, as "±0.004", and what that means in words."""
+
+    text: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class Cell:
     """One cell of the results table; `sort` is what its column is ordered by ("" goes last)."""
 
@@ -201,6 +209,7 @@ class Cell:
     image: str = ""
     link: str = ""
     bar: Bar | None = None
+    spread: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -260,6 +269,17 @@ def scored(metric: str) -> Callable[[Row], str]:
     return form
 
 
+def members_alone(metric: str) -> Callable[[Row], str]:
+    """A function that writes how the members of a row's ensemble do alone: mean ± sd."""
+
+    def form(row: Row) -> str:
+        value = decimals(row.get(f"{metric}_members_mean"))
+        sd = decimals(row.get(f"{metric}_members_sd"))
+        return f"{value} ± {sd}" if value and sd else ""
+
+    return form
+
+
 METRIC_TABLE = [
     ("Model", False, field("model", model_name)),
     ("Preset", False, field("preset")),
@@ -269,8 +289,10 @@ METRIC_TABLE = [
     ("n", True, field("n", count)),
     ("Positives", True, field("n_positive", count)),
     ("AUROC", True, scored("auroc")),
+    ("AUROC of members", True, members_alone("auroc")),
     ("AUPRC", True, scored("auprc")),
     ("Pearson", True, field("pearson", decimals)),
+    ("Pearson of members", True, members_alone("pearson")),
     ("Spearman", True, field("spearman", decimals)),
     ("MSE", True, field("mse", significant)),
     ("Note", False, field("note")),
@@ -521,7 +543,20 @@ def score_cell(row: Row, metric: str, reference: Row | None = None) -> Cell:
     if value is None:
         return Cell(detail=text(row.get("note")), tone="missing")
     bar = None if reference is None else auroc_bar(row, reference)
-    return Cell(decimals(value), interval(row, metric), repr(value), bar=bar)
+    spread = members_spread(row, metric)
+    return Cell(decimals(value), interval(row, metric), repr(value), bar=bar, spread=spread)
+
+
+def members_spread(row: Row, metric: str) -> Spread | None:
+    """The standard deviation of a metric over an ensemble's members; None of anything else."""
+    alone = members_alone(metric)(row)
+    if not alone:
+        return None
+    meaning = (
+        f"{metric_name(metric)} of the ensemble’s {count(row['members'])} members, each alone:"
+        f" {alone} (mean ± standard deviation)"
+    )
+    return Spread(f"±{alone.rpartition(' ')[2]}", meaning)
 
 
 def auroc_bar(row: Row, reference: Row) -> Bar:
@@ -550,7 +585,8 @@ def correlation_cell(entry: Entry) -> Cell:
     """DeepBind's correlations with the measured scores."""
     row = entry.row("deepbind", "windows")
     pearson, spearman = decimals(row.get("pearson")), decimals(row.get("spearman"))
-    return Cell(pearson, spearman, pearson) if pearson else Cell()
+    spread = members_spread(row, "pearson")
+    return Cell(pearson, spearman, pearson, spread=spread) if pearson else Cell()
 
 
 def size_cell(entry: Entry) -> Cell:
@@ -956,6 +992,7 @@ def write_page(
         shuffled="dinucleotide" in {row["negatives"] for row in metric_rows},
         model_name=model_name,
         missing=NONE,
+        spread=any(cell.spread for _, cells in results for cell in cells),
         legend=None if not any(cell.bar for _, cells in results for cell in cells) else LEGEND,
     )
     write_text(page, output)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ from motifloom import models, splits
 from motifloom.baselines import read_scores
 from motifloom.databases import load_motif
 from motifloom.evaluation import (
+    auroc_spread,
     classification_metrics,
     curves,
     log_odds,
     matrix_scores,
     metrics_row,
     metrics_table,
+    pearson_spread,
     regression_metrics,
 )
 from motifloom.files import InputError, write_table
@@ -24,6 +27,18 @@ from motifloom.sequences import read_fasta
 from motifloom.store import SequenceStore, read_arrays, write_arrays
 
 DISTINCT = "windows-distinct"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores [N] of a row of metrics.tsv, and what the row says of the model.
+
+    `members` [M, N] are the scores of an ensemble's members, each alone; None of anything else.
+    """
+
+    about: dict
+    scores: np.ndarray
+    members: np.ndarray | None = None
 
 
 def evaluate_windows(
@@ -44,17 +59,17 @@ def evaluate_windows(
     """Metrics, curves and a figure for a dataset's test split.
 
     `weights` maps presets to weights files; `motif` (JASPAR id or FILE#ID, may be "") is scanned
-    as the row `pwm`. An ensemble's best single training by validation has the row
-    `<preset>-single`. `baselines` are files of scores (`baselines.write_scores`), a row each.
-    Where test positives share a 31-mer with training, all rows come again as "windows-distinct"
-    without these (`shares_with_training`).
+    as the row `pwm`. An ensemble's row says how its members do alone, and its best single training
+    by validation has the row `<preset>-single`. `baselines` are files of scores
+    (`baselines.write_scores`), a row each. Where test positives share a 31-mer with training, all
+    rows come again as "windows-distinct" without these (`shares_with_training`).
     """
     examples = SequenceStore.open(store)
     rows = examples.rows("test")
     codes = np.asarray(examples.codes[rows])
     scored = _score_all(codes, weights, motif, release, examples.info["alphabet"] == "dna")
     for about, scores in (read_scores(path, len(rows)) for path in baselines):
-        scored[about["model"]] = (about, scores)
+        scored[about["model"]] = Scored(about, scores)
     settings = {"n_bootstrap": n_bootstrap, "seed": seed}
     named = {"dataset": dataset, "tf": tf}
     if examples.info["labels"] == "score":
@@ -63,24 +78,21 @@ def evaluate_windows(
         _classification(examples, rows, scored, named, settings, metrics, curve_table, figure)
 
 
-def _score_all(
-    codes, weights, motif, release, both_strands, singles=True
-) -> dict[str, tuple[dict, np.ndarray]]:
-    """Scores [N] of every model, by name, with what metrics.tsv says of it."""
+def _score_all(codes, weights, motif, release, both_strands, singles=True) -> dict[str, Scored]:
+    """Every model's scores, by name; with `singles` those of an ensemble's best training too."""
     scored = {}
     for preset, path in weights.items():
         model = models.load(path)
-        members = model.info["members"]
-        about = {"model": preset, "preset": preset, "members": members}
-        scored[preset] = (about, model.score(codes)[:, 0])
-        if singles and members > 1:
-            best = models.TrainedModel([model.networks[model.info["best_member"]]], model.info)
-            name = f"{preset}-single"
-            scored[name] = (about | {"model": name, "members": 1}, best.score(codes)[:, 0])
+        about = {"model": preset, "preset": preset, "members": model.info["members"]}
+        scores, members = (found[..., 0] for found in model.score_members(codes))
+        scored[preset] = Scored(about, scores, members if len(members) > 1 else None)
+        if singles and len(members) > 1:
+            single = about | {"model": f"{preset}-single", "members": 1}
+            scored[single["model"]] = Scored(single, members[model.info["best_member"]])
     if motif:
         matrix = log_odds(load_motif(motif, release).matrix)
         about = {"model": "pwm", "preset": motif.rpartition("#")[2], "members": 1}
-        scored["pwm"] = (about, matrix_scores(codes, matrix, both_strands))
+        scored["pwm"] = Scored(about, matrix_scores(codes, matrix, both_strands))
     return scored
 
 
@@ -138,13 +150,15 @@ def _classification(examples, rows, scored, named, settings, metrics, curve_tabl
     for number, ((subset, kept, note), (kind, judged)) in enumerate(parts):
         mask = kept & judged
         common = named | {"examples": subset, "negatives": kind, "note": note}
-        for name, (about, scores) in scored.items():
+        for name, one in scored.items():
             found = classification_metrics(
-                labels[mask], scores[mask], groups=groups[mask], **settings
+                labels[mask], one.scores[mask], groups=groups[mask], **settings
             )
-            table.append(metrics_row(**common, **about, metrics=found))
+            if one.members is not None:
+                found |= auroc_spread(labels[mask], one.members[:, mask])
+            table.append(metrics_row(**common, **one.about, metrics=found))
             if number == 0:
-                drawn.append(curves(labels[mask], scores[mask]).assign(model=name))
+                drawn.append(curves(labels[mask], one.scores[mask]).assign(model=name))
                 legend[name] = f"{name} (AUROC {found['auroc']:.3f}, AUPRC {found['auprc']:.3f})"
     write_table(metrics_table(table), metrics)
     frame = pd.concat(drawn)[["model", "curve", "x", "y"]]
@@ -160,17 +174,22 @@ def _regression(examples, rows, scored, named, metrics, curve_table, figure):
     targets = np.asarray(examples.targets[rows, 0])
     for subset, kept, note in _subsets(examples, rows):
         common = named | {"examples": subset, "negatives": "none", "note": note}
-        for name, (about, scores) in scored.items():
-            found = regression_metrics(targets[kept], scores[kept], n_bootstrap=0)  # no intervals
+        for name, one in scored.items():
+            found = regression_metrics(targets[kept], one.scores[kept], n_bootstrap=0)
+            if one.members is not None:
+                found |= pearson_spread(targets[kept], one.members[:, kept])
             if name == "pwm":
                 found["mse"] = float("nan")  # bits are no scores
-            table.append(metrics_row(**common, **about, metrics=found))
-    for name, (_, scores) in scored.items():
-        drawn.append(pd.DataFrame({"model": name, "curve": "scores", "x": targets, "y": scores}))
+            table.append(metrics_row(**common, **one.about, metrics=found))
+    for name, one in scored.items():
+        points = {"model": name, "curve": "scores", "x": targets, "y": one.scores}
+        drawn.append(pd.DataFrame(points))
     write_table(metrics_table(table), metrics)
     write_table(pd.concat(drawn), curve_table)
     main = next(iter(scored))
-    draw_scatter(targets, scored[main][1], f"{named['dataset']}: {main} on test sequences", figure)
+    draw_scatter(
+        targets, scored[main].scores, f"{named['dataset']}: {main} on test sequences", figure
+    )
 
 
 def predict_bins(store: str | Path, weights: str | Path, output: str | Path) -> None:
@@ -212,16 +231,18 @@ def evaluate_bins(
     scored = {}
     for name, path in predictions.items():
         about = {"model": name, "preset": name, "members": 1}
-        scored[name] = (about, read_arrays(path)[0]["scores"][:, column])
+        scored[name] = Scored(about, read_arrays(path)[0]["scores"][:, column])
     preset = models.load(weights).info["preset"]
     scored |= _score_all(bins, {preset: weights}, motif, release, True, singles=False)
     sampled = examples.kind[rows] == examples.info["kinds"].index("sampled")
     table = []
     for name, mask in (("bins", sampled), ("bins-all", np.ones(len(rows), bool))):
-        for about, scores in scored.values():
-            found = classification_metrics(labels[mask], scores[mask], n_bootstrap, seed)
+        for one in scored.values():
+            found = classification_metrics(labels[mask], one.scores[mask], n_bootstrap, seed)
+            if one.members is not None:
+                found |= auroc_spread(labels[mask], one.members[:, mask])
             row = {"dataset": dataset, "tf": tf, "examples": name, "negatives": "bins"}
-            table.append(metrics_row(**row, **about, metrics=found))
+            table.append(metrics_row(**row, **one.about, metrics=found))
     write_table(metrics_table(table), metrics)
 
 
