@@ -126,6 +126,16 @@ def test_equal_windows_give_their_gradient_to_the_first_on_the_forward_strand():
         assert places.grad[:, 0].tolist() == [1, 0, 0]
 
 
+def test_place_index():
+    assert scan.place_index(7, 1, 9).tolist() == [3, 2, 1, 0, 1, 2, 3]
+    assert scan.place_index(6, 1, 9).tolist() == [2, 1, 0, 0, 1, 2]
+    assert scan.place_index(7, 2, 9).tolist() == [1, 1, 0, 0, 0, 1, 1]
+    assert scan.place_index(7, 1, 2).tolist() == [1, 1, 1, 0, 1, 1, 1]
+    # Two windows more than trained on: the middle is two wider.
+    assert scan.place_index(7, 1, 9, trained=5).tolist() == [2, 1, 0, 0, 0, 1, 2]
+    assert scan.place_index(5, 1, 9, trained=7).tolist() == [2, 1, 0, 1, 2]
+
+
 def test_long_sequences():
     codes = torch.from_numpy(random_codes(4, 2, 100_000, letters=5))
     kernels = torch.from_numpy(random_kernels(4, 3, 50))

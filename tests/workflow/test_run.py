@@ -51,6 +51,8 @@ def expected_outputs():
         expected |= {f"evaluation/{name}/{file}" for file in windows}
     for model, name in MODELS:
         trained = ("weights.safetensors", "history.tsv", "history.svg")
+        if model == "deepbind":
+            trained += ("search.tsv", "trainings.tsv")
         expected |= {f"models/{model}/{name}/{file}" for file in trained}
         read_off = ("motifs.meme", "motifs.tsv", "matches.tsv")
         expected |= {f"motifs/{model}/{name}/{file}" for file in read_off}

@@ -268,7 +268,7 @@ def _shift(shape: steps.Shape, theta: torch.Tensor, at, device) -> torch.Tensor 
         return None
     places = theta[:, at[1] : at[2]].view(len(theta), shape.n_places, shape.lanes)
     windows = int(steps.n_windows(shape))
-    rows = place_index(windows, shape.place, shape.n_places, device)
+    rows = place_index(windows, shape.place, shape.n_places, device=device)
     return places[:, rows].transpose(1, 2)
 
 

@@ -9,7 +9,6 @@ import torch
 from motifloom import models
 from motifloom.files import write_table
 from motifloom.motifs import Motif, kernels_to_pwms, motif_table, write_meme
-from motifloom.scan import place_index
 from motifloom.store import SequenceStore
 
 
@@ -74,8 +73,7 @@ def _shifts(network, length: int) -> np.ndarray | None:
     if conv.places is None:
         return None
     windows = length - conv.weight.shape[2] + 1
-    index = place_index(windows, conv.place_bin, len(conv.places))
-    return conv.places.detach()[index].T.numpy()
+    return conv.places.detach()[conv.place_index(windows)].T.numpy()
 
 
 def _with_effects(motifs, network, bound, other) -> list[Motif]:

@@ -28,9 +28,9 @@ class MotifConv(nn.Module):
 
     ReLU(x + b) and max exchange, since both are non-decreasing and b is the same at all
     positions: the maxima are taken first, the learned threshold b is added after. With `n_places`
-    a bias by the window's distance from the middle (`place_bin` windows share a row, the last row
-    goes on outwards) is added before the maximum. `padding` N, 0.25 in all channels, stand on
-    both sides.
+    a bias by the window's distance from the middle is added before the maximum
+    (`scan.place_index`; `windows` are those of the sequences trained on). `padding` N, 0.25 in
+    all channels, stand on both sides.
     """
 
     def __init__(
@@ -38,17 +38,19 @@ class MotifConv(nn.Module):
         n_kernels: int,
         kernel_size: int,
         both_strands: bool = False,
-        n_places: int = 0,
-        place_bin: int = 1,
+        windows: int = 0,
+        place_bin: int = 0,
         padding: int = 0,
     ):
         super().__init__()
         self.both_strands = both_strands
+        self.windows = windows
         self.place_bin = place_bin
         self.padding = padding
+        rows = n_places(windows, place_bin)
         self.weight = nn.Parameter(torch.empty(n_kernels, 4, kernel_size))
         self.bias = nn.Parameter(torch.zeros(n_kernels))
-        self.places = nn.Parameter(torch.zeros(n_places, n_kernels)) if n_places else None
+        self.places = nn.Parameter(torch.zeros(rows, n_kernels)) if rows else None
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
 
     def forward(self, x: torch.Tensor, pool: int = 0) -> torch.Tensor:
@@ -70,11 +72,12 @@ class MotifConv(nn.Module):
         found = {"padding": self.padding, "unknown": 0.25 if self.padding else 0.0}
         if self.places is not None:
             windows = x.shape[-1] + 2 * self.padding - self.weight.shape[2] + 1
-            found |= {
-                "places": self.places,
-                "place_index": place_index(windows, self.place_bin, len(self.places), x.device),
-            }
+            found |= {"places": self.places, "place_index": self.place_index(windows, x.device)}
         return found
+
+    def place_index(self, windows: int, device="cpu") -> torch.Tensor:
+        """Row of `places` for each window of a sequence, int64 [windows]."""
+        return place_index(windows, self.place_bin, len(self.places), self.windows, device)
 
 
 class DeepBind(nn.Module):
@@ -115,8 +118,8 @@ class DeepBind(nn.Module):
             "place_bin": place_bin,
             "padding": padding,
         }
-        rows = n_places(length + 2 * padded - kernel_size + 1, place_bin)
-        self.conv = MotifConv(n_kernels, kernel_size, both_strands, rows, place_bin, padded)
+        windows = length + 2 * padded - kernel_size + 1
+        self.conv = MotifConv(n_kernels, kernel_size, both_strands, windows, place_bin, padded)
         self.dropout = nn.Dropout(dropout)
         width = n_kernels * (2 if pooling == "max+mean" else 1)
         self.hidden = nn.Linear(width, hidden_units) if hidden_units else None

@@ -207,15 +207,17 @@ DEEPBIND = {
     ),
     # Ours: chosen on validation examples, see docs/deepbind.md.
     "deepbind": DeepBindPreset(
-        n_kernels=64,
+        n_kernels=256,
         kernel_size=12,
-        dropout=0.5,
+        place_bin=5,
+        dropout=0.35,
         both_strands=True,
         members=6,
         epochs=15,
         min_steps=1800,
         learning_rate=6e-3,
         final_learning_rate=3e-4,
+        smoothing=0.1,
     ),
 }
 

@@ -49,13 +49,18 @@ def one_hot(codes: torch.Tensor, unknown: float = 0.0) -> torch.Tensor:
     return table[codes.long()].transpose(1, 2)
 
 
-def place_index(windows: int, place_bin: int, rows: int, device="cpu") -> torch.Tensor:
+def place_index(
+    windows: int, place_bin: int, rows: int, trained: int | None = None, device="cpu"
+) -> torch.Tensor:
     """Row of the bias by distance from the middle for each window: int64 [windows].
 
     `place_bin` windows on either side of the middle share a row; the last row goes on outwards.
+    In a sequence with more windows than the `trained` number the middle is as much wider: a site
+    counts there as it would in the middle of a sequence cut around it.
     """
-    windows_from_middle = (2 * torch.arange(windows, device=device) - (windows - 1)).abs()
-    return (windows_from_middle // (2 * place_bin)).clamp(max=rows - 1)
+    wider = max(0, windows - (trained or windows))
+    twice = (2 * torch.arange(windows, device=device) - (windows - 1)).abs() - wider
+    return (twice.clamp(min=0) // (2 * place_bin)).clamp(max=rows - 1)
 
 
 def reference_scan(
