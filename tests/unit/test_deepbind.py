@@ -444,9 +444,11 @@ def test_scores_that_are_no_numbers(tmp_path):
 def test_constant_sequences(tmp_path, fill):
     codes = np.full((8, 20), fill, np.uint8)
     store = store_of(codes, [1] * 8, ["train"] * 6 + ["validation"] * 2, negatives="dinucleotide")
-    model = train(store, tmp_path, epochs=1, **{k: CALIBRATED[k] for k in ("settings", "space")})
+    model = train(store, tmp_path, **CALIBRATED)
     assert np.isfinite(model.score(codes)).all()
-    assert set(read_table(tmp_path / "search.tsv").score) == {0.5}
+    table = read_table(tmp_path / "search.tsv")
+    assert set(table.score) == {0.5}
+    assert set(table.status) == {"running", "dead"}
 
 
 def test_scores_are_calibrated_by_correlation(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from builders import random_codes
 
-from motifloom import networks, search
+from motifloom import networks, search, steps
 from motifloom.presets import DeepBindPreset
 from motifloom.search import Judge, Look, Pool, Training, train_together
 
@@ -112,6 +112,25 @@ def test_patience_ends_a_training():
     training.best_loss = -1.0  # never beaten
     train_together([training], pool_of(), judge_of())
     assert (training.status, training.done) == ("stopped", 10)
+
+
+@pytest.mark.parametrize("drop_dead", [True, False])
+def test_a_network_whose_units_are_closed_is_dropped(drop_dead):
+    training = training_of(4, 60, looks=(10, 20, 40, 60), drop_dead=drop_dead)
+    at = steps.offsets(training.network.shape)
+    training.theta[at[2] : at[3]] = -1e3
+    train_together([training], pool_of(), judge_of())
+    assert (training.status, training.done) == (("dead", 20) if drop_dead else ("done", 60))
+    assert [look.step for look in training.seen] == [10, 20, 40, 60]
+    assert {look.score for look in training.seen} == {0.5}
+
+
+def test_a_network_that_tells_only_what_it_learned_from_is_not_dropped():
+    training = training_of(4, 60, looks=(10, 20, 60), drop_dead=True)
+    judge = judge_of()
+    judge.codes[:] = 4
+    train_together([training], pool_of(), judge)
+    assert (training.status, training.done) == ("done", 60)
 
 
 def groups_of(scores):

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from motifloom import steps
 from motifloom.scan import larger, one_hot, place_index
-from motifloom.search import Judge, Look, Pool, Training
+from motifloom.search import Judge, Pool, Training, look_at
 
 _JUDGED = 1024  # sequences scored at a time
 
@@ -115,7 +115,7 @@ class _Stack:
         means = (losses * used).sum(1) / used.sum(1)
         (gradient,) = torch.autograd.grad(means.sum(), self.theta)
         self._update(moving, chosen, gradient[chosen])
-        self._note(moving, means.detach().cpu().numpy(), sizes)
+        self._note(moving, means.detach().cpu().numpy(), sizes, codes)
 
     def _masks(self, moving, sizes) -> torch.Tensor | None:
         """Dropout's factors float32 [M, batch, F], drawn as the compiled steps draw them."""
@@ -163,7 +163,7 @@ class _Stack:
             self.theta[chosen] = theta
             self.moments[0][chosen], self.moments[1][chosen] = first, second
 
-    def _note(self, moving, means, sizes) -> None:
+    def _note(self, moving, means, sizes, codes) -> None:
         """Count the update, mark what failed, look at those whose turn it is."""
         finite = torch.isfinite(self.theta).all(1).cpu().numpy()
         for (number, member), mean, size in zip(moving, means, sizes, strict=True):
@@ -172,23 +172,18 @@ class _Stack:
             if not (math.isfinite(mean) and finite[number]):
                 member.failed = True
             elif member.done in member.looks:
-                self._look(number, member)
+                self._look(number, member, codes)
 
-    def _look(self, number: int, member: Training) -> None:
-        loss = score = math.nan
-        if len(member.held):
-            logits = self._predict(number, self.judge.codes[member.held])
-            targets = self.judge.targets[member.held]
-            loss = float(steps.mean_loss(self.rules.loss, logits, targets))
-            score = self.judge.score(targets, logits)
-        theta = self.theta[number].detach().cpu().numpy()
-        member.note_look(Look(member.done, member.mean_loss(), loss, score), theta)
+    def _look(self, number: int, member: Training, codes: torch.Tensor) -> None:
+        logits = self._predict(number, torch.from_numpy(self.judge.codes[member.held]))
+        look = look_at(member, self.judge, logits, lambda: self._predict(number, codes))
+        member.note_look(look, self.theta[number].detach().cpu().numpy())
 
-    def _predict(self, number: int, codes: np.ndarray) -> np.ndarray:
-        theta, parts = self.theta[number : number + 1].detach(), []
+    def _predict(self, number: int, codes: torch.Tensor) -> np.ndarray:
+        theta, parts = self.theta[number : number + 1].detach(), [np.empty(0, np.float32)]
         with torch.no_grad():
             for first in range(0, len(codes), _JUDGED):
-                part = torch.from_numpy(codes[first : first + _JUDGED]).to(self.device)
+                part = codes[first : first + _JUDGED].to(self.device)
                 parts.append(forward(self.shape, theta, part[None], None)[0].cpu().numpy())
         return np.concatenate(parts)
 

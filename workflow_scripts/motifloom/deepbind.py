@@ -311,7 +311,9 @@ def _calibration_training(examples, setting, fold: _Fold, seed: int) -> Training
     network = networks.start_network(
         setting, examples.length, examples.alphabet, examples.loss, seed
     )
-    return Training(network, fold.chosen, fold.held, seed, steps, tuple(looks.tolist()))
+    return Training(
+        network, fold.chosen, fold.held, seed, steps, tuple(looks.tolist()), drop_dead=True
+    )
 
 
 def _search_table(preset, settings, places, trainings, best, step) -> pd.DataFrame:

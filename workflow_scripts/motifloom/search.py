@@ -10,7 +10,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tqdm import tqdm
@@ -84,12 +84,16 @@ class Judge:
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen of a network after `step` updates; NaN where nothing was held out."""
+    """What was seen of a network after `step` updates; NaN where nothing was held out.
+
+    constant: whether its output is the same for all sequences, held out and trained on
+    """
 
     step: int
     train_loss: float
     loss: float
     score: float
+    constant: bool = False
 
 
 @dataclass
@@ -103,8 +107,11 @@ class Training:
     steps:   updates in all
     looks:   ascending numbers of updates after which it is looked at
     Kept while it is trained: `theta` (the parameters), Adam's or Nesterov's `moments`, `done`
-    updates, what was seen, and with `keep_best` the parameters with the lowest loss; a training
-    that ends early is `failed` (its loss is no number) or `stopped` (given up).
+    updates, what was seen, and with `keep_best` the parameters with the lowest loss. A training
+    that ends early is `failed` (its loss is no number), `stopped` (given up) or, where `drop_dead`
+    asks for it, `dead`: at two looks in a row its output was the same for every sequence, held
+    out or trained on, so that its units are closed for good. What was seen then holds for the
+    looks that it does not come to.
     """
 
     network: Network
@@ -115,6 +122,7 @@ class Training:
     looks: tuple[int, ...]
     keep_best: bool = False
     patience: int = 0
+    drop_dead: bool = False
     theta: np.ndarray = None
     moments: np.ndarray = None
     done: int = 0
@@ -126,6 +134,7 @@ class Training:
     waited: int = 0
     failed: bool = False
     stopped: bool = False
+    dead: bool = False
     _losses: list[tuple[float, int]] = field(default_factory=list)
 
     def __post_init__(self):
@@ -136,13 +145,14 @@ class Training:
     @property
     def active(self) -> bool:
         """Whether there is anything left to do."""
-        return self.done < self.steps and not self.failed and not self.stopped
+        return self.done < self.steps and not (self.failed or self.stopped or self.dead)
 
     @property
     def status(self) -> str:
-        """ "done", "failed", "stopped" or "running"."""
-        if self.failed or self.stopped:
-            return "failed" if self.failed else "stopped"
+        """ "done", "failed", "stopped", "dead" or "running"."""
+        for name in ("failed", "stopped", "dead"):
+            if getattr(self, name):
+                return name
         return "running" if self.active else "done"
 
     def note_loss(self, loss: float, n: int) -> None:
@@ -158,6 +168,10 @@ class Training:
         """Take in what was seen; keep the parameters where they are the best, or give up."""
         self.seen.append(look)
         self._losses = []
+        if self.drop_dead and [before.constant for before in self.seen[-2:]] == [True, True]:
+            self.dead = True
+            later = [step for step in self.looks if step > look.step]
+            self.seen += [replace(look, step=step) for step in later]
         if look.loss < self.best_loss:
             self.best_loss, self.waited = look.loss, 0
             if self.keep_best:
@@ -241,17 +255,38 @@ def _advance_to_look(training: Training, examples, judge: Judge, limit: float) -
         training.failed = True
     elif training.done in training.looks:
         current = network.with_theta(training.theta)
-        seen = judge_network(current, judge, training.held)
-        training.note_look(Look(training.done, training.mean_loss(), *seen), training.theta)
+        logits = current.predict(judge.codes, training.held)
+        look = look_at(training, judge, logits, lambda: current.predict(examples[0]))
+        training.note_look(look, training.theta)
+
+
+def look_at(
+    training: Training, judge: Judge, logits: np.ndarray, learned: Callable[[], np.ndarray]
+) -> Look:
+    """What is seen of a network that gives the held-out examples `logits` float32 [n].
+
+    `learned` gives the logits of what it is trained on; called only where it may be dead.
+    """
+    targets = judge.targets[training.held]
+    loss, score = judged(training.network, judge, logits, targets)
+    constant = training.drop_dead and len(logits) > 0 and np.ptp(logits) == 0
+    constant = bool(constant and np.ptp(np.append(learned(), logits[0])) == 0)
+    return Look(training.done, training.mean_loss(), loss, score, constant)
+
+
+def judged(
+    network: Network, judge: Judge, logits: np.ndarray, targets: np.ndarray
+) -> tuple[float, float]:
+    """Mean loss and score of logits float32 [n] against targets [n]; NaN where n is 0."""
+    if not len(logits):
+        return math.nan, math.nan
+    loss = steps.mean_loss(network.rules.loss, logits, targets)
+    return float(loss), judge.score(targets, logits)
 
 
 def judge_network(network: Network, judge: Judge, held: np.ndarray) -> tuple[float, float]:
-    """Loss and score of a network on the judge's examples at `held`; NaN where there are none."""
-    if not len(held):
-        return math.nan, math.nan
-    logits, targets = network.predict(judge.codes, held), judge.targets[held]
-    loss = steps.mean_loss(network.rules.loss, logits, targets)
-    return float(loss), judge.score(targets, logits)
+    """Mean loss and score of a network on the judge's examples at `held` int64 [n]."""
+    return judged(network, judge, network.predict(judge.codes, held), judge.targets[held])
 
 
 def stop_worse_half(trainings: Sequence[Training], groups: Iterable[int], keep: int) -> None:
