@@ -1,6 +1,7 @@
 """DeepBind, DanQ and trained models: what goes in, what comes out, and files that are refused."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -28,7 +29,10 @@ DANQ = {
 def deepbind(seed=0, **settings):
     torch.manual_seed(seed)
     settings = {"length": 20, "n_kernels": 6, "kernel_size": 5} | settings
-    return models.DeepBind(**settings).eval()
+    network = models.DeepBind(**settings).eval()
+    if network.conv.places is not None:
+        torch.nn.init.normal_(network.conv.places)
+    return network
 
 
 def danq(seed=0, **settings):
@@ -48,6 +52,8 @@ NETWORKS = {
     "deepbind": lambda: deepbind(length=40),
     "deepbind both strands": lambda: deepbind(length=40, both_strands=True),
     "deepbind hidden": lambda: deepbind(length=40, hidden_units=4, n_targets=3),
+    "deepbind placed": lambda: deepbind(length=40, place_bin=3, pooling="max+mean"),
+    "deepbind placed on both": lambda: deepbind(length=40, place_bin=3, both_strands=True),
     **{f"danq {readout}": lambda r=readout: danq(readout=r) for readout in models.READOUTS},
     "danq direct": lambda: danq(readout="centre", direct=True, dense_units=0),
 }
@@ -63,6 +69,27 @@ def test_codes_and_one_hot_give_the_same_logits(network):
     with torch.inference_mode():
         fast, slow = network(codes), network(one_hot(codes))
     torch.testing.assert_close(fast, slow, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["max", "max+mean"])
+def test_padding_gives_the_same_of_codes_and_one_hot(pooling):
+    network, codes = deepbind(padding=True, pooling=pooling, place_bin=4), codes_of(length=20)
+    with torch.inference_mode():
+        fast, slow = network(codes), network(one_hot(codes, 0.25))
+    torch.testing.assert_close(fast, slow, rtol=0, atol=1e-5)
+
+
+def test_a_site_counts_alike_wherever_a_longer_sequence_has_it():
+    network = deepbind(place_bin=2, kernel_size=5, n_kernels=1)
+    with torch.no_grad():
+        network.conv.weight[:] = one_hot(torch.tensor(encode("GATCA"))[None])
+        network.conv.places[:, 0] = -torch.arange(4.0)
+    sequences = ["T" * before + "GATCA" + "T" * (25 - before) for before in (0, 7, 12, 18, 25)]
+    codes = torch.tensor(np.stack([encode(sequence) for sequence in sequences]))
+    with torch.inference_mode():
+        found = network.conv.maxima(codes)[:, 0, 0].tolist()
+    # 26 windows where 16 were trained on: the middle ten are its middle.
+    assert found == [5 - 3, 5, 5, 5, 5 - 3]
 
 
 def test_codes_and_one_hot_give_the_same_gradients(network):
@@ -250,6 +277,15 @@ def test_save_and_load(tmp_path, make):
     assert not loaded.training
     assert loaded.score(codes).tolist() == model.score(codes).tolist()
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+def test_weights_can_be_read_by_whom_the_umask_allows(tmp_path):
+    before = os.umask(0o022)
+    try:
+        models.save(trained([deepbind()]), tmp_path / "weights.safetensors")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "weights.safetensors").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Presets by name, and settings that replace some of their values."""
 
-from dataclasses import asdict
+import re
+from dataclasses import asdict, fields
+from pathlib import Path
 
 import pytest
 
 from motifloom.files import InputError
 from motifloom.models import READOUTS
-from motifloom.presets import DEEPBIND, MULTITASK, choose
+from motifloom.presets import DEEPBIND, MULTITASK, DeepBindPreset, choose
 from motifloom.training import OPTIMISERS
 
 
@@ -33,6 +35,13 @@ def test_the_published_preset():
     rna = preset.for_alphabet("rna")
     assert (rna.kernel_size, rna.pooling) == (16, "max+mean")
     assert preset.for_alphabet("dna") == preset
+
+
+def test_every_setting_is_explained():
+    text = (Path(__file__).parents[2] / "docs/deepbind.md").read_text(encoding="utf-8")
+    explained = " ".join(re.findall(r"^\| (`\w+`.*?) \|", text, re.MULTILINE))
+    for field in fields(DeepBindPreset):
+        assert f"`{field.name}`" in explained or field.name in ("space", "rna")
 
 
 def test_settings_go_before_what_a_preset_has_for_rna():

@@ -14,11 +14,10 @@ from motifloom.files import atomic
 
 def write_weights(tensors: Mapping[str, np.ndarray], info: Mapping, path: str | Path) -> None:
     """Write named arrays and `info` (JSON, under one key), whole or not at all."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
+    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    content = save(arrays, {"motifloom": json.dumps(dict(info), sort_keys=True)})
     with atomic(path) as temporary:
-        save_file(
-            {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
-            temporary,
-            {"motifloom": json.dumps(dict(info), sort_keys=True)},
-        )
+        # Written here, not by safetensors, which leaves the file to its owner alone.
+        temporary.write_bytes(content)
