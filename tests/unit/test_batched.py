@@ -53,7 +53,7 @@ def presets(draw):
         optimiser="nesterov",
         momentum=0.9,
         batch_size=draw(st.sampled_from([4, 64])),
-        kernel_l1=draw(st.sampled_from([0.0, 1e-3])),
+        kernel_l1=draw(st.sampled_from([0.0, 0.5])),
         l1_start=2,
         weight_decay=draw(st.sampled_from([0.0, 0.1])),
         smoothing=0.1,

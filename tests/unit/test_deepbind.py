@@ -413,7 +413,8 @@ def test_every_training_explodes(tmp_path):
 
 
 def test_halving_stops_the_worse_settings(tmp_path):
-    train(shuffled_store(n=60), tmp_path, **CALIBRATED | {"checkpoints": 3, "halving": True})
+    halving = {"checkpoints": 3, "halving": True, "fresh_negatives": False}
+    train(shuffled_store(n=60), tmp_path, **CALIBRATED | halving)
     table = read_table(tmp_path / "search.tsv")
     looks = table.groupby("setting").step.nunique().sort_values().tolist()
     assert looks == [1, 1, 2, 3]
@@ -422,7 +423,7 @@ def test_halving_stops_the_worse_settings(tmp_path):
 
 def test_fewer_positives_than_folds(tmp_path):
     store = shuffled_store(n=4)
-    with pytest.raises(InputError, match="2 training positives cannot be dealt into 3 folds"):
+    with pytest.raises(InputError, match="2 training examples of a class cannot be dealt"):
         train(store, tmp_path, **CALIBRATED)
     assert [path.name for path in tmp_path.iterdir()] == ["sequences.safetensors"]
 
@@ -431,6 +432,24 @@ def test_one_fold_without_validation_examples(tmp_path):
     store = store_of(random_codes(0, 4, 20), [1] * 4, ["train"] * 4, negatives="dinucleotide")
     with pytest.raises(InputError, match="calibration with folds: 1 needs validation examples"):
         train(store, tmp_path, **CALIBRATED | {"folds": 1})
+
+
+def test_fewer_unbound_examples_than_folds(tmp_path):
+    codes = random_codes(0, 12, 20)
+    store = store_of(codes, [1] * 10 + [0] * 2, ["train"] * 12, kinds=("given",), negatives="given")
+    with pytest.raises(InputError, match="2 training examples of a class cannot be dealt"):
+        train(store, tmp_path, **CALIBRATED)
+
+
+def test_final_trainings_go_on_along_the_calibrations_schedule(tmp_path):
+    train(shuffled_store(n=60), tmp_path, **CALIBRATED | {"checkpoints": 4})
+    chosen = read_table(tmp_path / "search.tsv").query("chosen == 1").step.iloc[0]
+    info = models.load(tmp_path / "weights.safetensors").info["setting"]
+    # 30 sites with two shuffles: 2 updates an epoch, of which the folds see 1.
+    rate, final = info["learning_rate"], info["final_learning_rate"]
+    expected = final + (rate - final) * (1 + np.cos(np.pi * chosen / 8)) / 2
+    found = read_table(tmp_path / "history.tsv").learning_rate.iloc[-1]
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_scores_that_are_no_numbers(tmp_path):
@@ -448,7 +467,6 @@ def test_constant_sequences(tmp_path, fill):
     assert np.isfinite(model.score(codes)).all()
     table = read_table(tmp_path / "search.tsv")
     assert set(table.score) == {0.5}
-    assert set(table.status) == {"running", "dead"}
 
 
 def test_scores_are_calibrated_by_correlation(tmp_path):

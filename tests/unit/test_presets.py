@@ -1,14 +1,17 @@
 """Presets by name, and settings that replace some of their values."""
 
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
 
+from motifloom.deepbind import draw_settings
 from motifloom.files import InputError
 from motifloom.models import READOUTS
+from motifloom.networks import rules_of
 from motifloom.presets import DEEPBIND, MULTITASK, DeepBindPreset, choose
+from motifloom.steps import rate_at
 from motifloom.training import OPTIMISERS
 
 
@@ -35,6 +38,35 @@ def test_the_published_preset():
     rna = preset.for_alphabet("rna")
     assert (rna.kernel_size, rna.pooling) == (16, "max+mean")
     assert preset.for_alphabet("dna") == preset
+
+
+def test_the_published_rates_stay_as_drawn():
+    preset = DEEPBIND["deepbind-2015"]
+    rules = rules_of(replace(preset, learning_rate=0.02), "cross-entropy")
+    assert [rate_at(rules, step, 20_000) for step in (0, 10_000, 20_000)] == [0.02] * 3
+
+
+def test_what_a_user_sets_is_not_drawn():
+    preset = choose(DEEPBIND, "deepbind-2015", {"learning_rate": 0.01, "dropout": 0.0})
+    drawn = draw_settings(preset, 1)
+    assert {(setting.learning_rate, setting.dropout) for setting in drawn} == {(0.01, 0.0)}
+    assert len({setting.momentum for setting in drawn}) == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("deepbind", {"settings": 10}, "settings is more than 1, but nothing is left to be drawn"),
+        ("deepbind-2015", {"folds": 1}, "folds: 1 needs final_on: train"),
+        ("deepbind", {"halving": True}, "halving needs fresh_negatives: false"),
+        ("deepbind", {"dropout": 1.0}, "dropout is 1.0; give at least 0 and less than 1"),
+        ("deepbind-2015", {"momentum": 1.0}, "momentum is 1.0; give at least 0 and less than 1"),
+        ("deepbind", {"space": 1}, "has no setting 'space'"),
+    ],
+)
+def test_settings_that_contradict_each_other(name, settings, message):
+    with pytest.raises(InputError, match=message):
+        choose(DEEPBIND, name, settings)
 
 
 def test_every_setting_is_explained():

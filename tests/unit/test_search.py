@@ -114,15 +114,28 @@ def test_patience_ends_a_training():
     assert (training.status, training.done) == ("stopped", 10)
 
 
-@pytest.mark.parametrize("drop_dead", [True, False])
-def test_a_network_whose_units_are_closed_is_dropped(drop_dead):
+@pytest.mark.parametrize(
+    ("drop_dead", "threshold", "dropped"),
+    # Penalties may open a kernel again whose threshold is above 0.
+    [(True, -1, True), (False, -1, False), (True, 0.5, False)],
+)
+def test_a_network_whose_kernels_are_closed_is_dropped(drop_dead, threshold, dropped):
     training = training_of(4, 60, looks=(10, 20, 40, 60), drop_dead=drop_dead)
     at = steps.offsets(training.network.shape)
-    training.theta[at[2] : at[3]] = -1e3
+    training.theta[at[2] : at[3]] = threshold
+    training.theta[: at[1]] = -1
     train_together([training], pool_of(), judge_of())
-    assert (training.status, training.done) == (("dead", 20) if drop_dead else ("done", 60))
+    assert (training.status, training.done) == (("dead", 20) if dropped else ("done", 60))
     assert [look.step for look in training.seen] == [10, 20, 40, 60]
     assert {look.score for look in training.seen} == {0.5}
+
+
+def test_outputs_that_rounding_makes_equal_are_not_dropped():
+    preset = DeepBindPreset(n_kernels=4, kernel_size=5, batch_size=4, learning_rate=1e-12)
+    training = training_of(4, 60, preset, looks=(10, 20, 60), drop_dead=True)
+    training.theta[:-1] *= 1e-6
+    train_together([training], pool_of(), judge_of())
+    assert (training.status, training.done) == ("done", 60)
 
 
 def test_a_network_that_tells_only_what_it_learned_from_is_not_dropped():
@@ -150,6 +163,13 @@ def test_best_mean():
     assert search.best_mean(trainings, groups, 1) == (pytest.approx(0.6), 1)
     trainings[1].failed = True
     assert search.best_mean(trainings, groups, 0) == (-math.inf, 0)
+
+
+def test_best_mean_of_folds_without_a_score():
+    nan = math.nan
+    trainings, groups = groups_of([[[nan, nan], [0.4, 0.5]], [[nan, 0.7], [0.4, 0.5]]])
+    assert search.best_mean(trainings, groups, 0) == (-math.inf, 0)
+    assert search.best_mean(trainings, groups, 1) == (pytest.approx(0.6), 2)
 
 
 def test_stop_worse_half():

@@ -37,6 +37,12 @@ def train_batched(
         key = (training.network.shape, rules.batch, rules.optimiser, rules.loss)
         groups.setdefault(key, []).append(training)
     stacks = [_Stack(members, judge, device) for members in groups.values()]
+    # Convolutions in full precision, as the compiled steps add.
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        _train(trainings, stacks, pool, label, after_look)
+
+
+def _train(trainings, stacks, pool: Pool, label: str, after_look) -> None:
     looks = sorted({look for training in trainings for look in training.looks})
     limits = iter(looks if after_look else ())
     limit = next(limits, math.inf)
@@ -138,12 +144,15 @@ class _Stack:
     def _update(self, moving, chosen, gradient) -> None:
         """Adam or Nesterov's momentum on the rows of the members that move."""
         at, theta = self.at, self.theta.detach()[chosen]
-        gradient[:, at[0] : at[1]] += (
-            self._column(moving, "kernel_l1") * theta[:, at[0] : at[1]].sign()
-        )
-        for a, b in ((at[3], at[4]), (at[5], at[6])):
-            gradient[:, a:b] += self._column(moving, "dense_l1") * theta[:, a:b].sign()
-        rates = [steps.rate_at(m.network.rules, m.done, m.steps) for _, m in moving]
+        begun = [member.done >= member.network.rules.l1_start for _, member in moving]
+        begun = torch.tensor(begun, device=self.device)[:, None]
+        for rule, a, b in (
+            ("kernel_l1", at[0], at[1]),
+            ("dense_l1", at[3], at[4]),
+            ("dense_l1", at[5], at[6]),
+        ):
+            gradient[:, a:b] += begun * self._column(moving, rule) * theta[:, a:b].sign()
+        rates = [steps.rate_at(m.network.rules, m.done, m.horizon) for _, m in moving]
         rate = torch.tensor(rates, dtype=torch.float32, device=self.device)[:, None]
         shrink = 1 - rate * self._column(moving, "decay")
         for a, b in ((at[0], at[2]), (at[3], at[4]), (at[5], at[6])):
@@ -172,12 +181,13 @@ class _Stack:
             if not (math.isfinite(mean) and finite[number]):
                 member.failed = True
             elif member.done in member.looks:
-                self._look(number, member, codes)
+                self._look(number, member, codes.cpu().numpy())
 
-    def _look(self, number: int, member: Training, codes: torch.Tensor) -> None:
+    def _look(self, number: int, member: Training, codes: np.ndarray) -> None:
         logits = self._predict(number, torch.from_numpy(self.judge.codes[member.held]))
-        look = look_at(member, self.judge, logits, lambda: self._predict(number, codes))
-        member.note_look(look, self.theta[number].detach().cpu().numpy())
+        theta = self.theta[number].detach().cpu().numpy()
+        look = look_at(member, member.network.with_theta(theta), self.judge, logits, codes)
+        member.note_look(look, theta)
 
     def _predict(self, number: int, codes: torch.Tensor) -> np.ndarray:
         theta, parts = self.theta[number : number + 1].detach(), [np.empty(0, np.float32)]

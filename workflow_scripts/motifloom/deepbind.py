@@ -52,7 +52,7 @@ def train_deepbind(
     `history` has the losses of the final trainings, `search` every setting, fold and checkpoint
     of the calibration with its score (AUROC, or Pearson's r for scores), `trainings` the final
     trainings and which were kept. Binary labels take the cross-entropy; scores, standardised on
-    the training split, take `loss`: "mse" or "cross-entropy" (against t = sigmoid(score)). The
+    what is trained on, take `loss`: "mse" or "cross-entropy" (against t = sigmoid(score)). The
     result does not depend on `threads`. Raises InputError where the training split lacks a class,
     sequences are too short, or no training ends with finite weights.
     """
@@ -61,8 +61,9 @@ def train_deepbind(
     examples = Examples(opened, preset, negatives_per_positive, loss, seed)
     runner = _runner(device, threads)
     label = f"{preset_name} {examples.name}"
+    horizon = examples.steps(preset)
     chosen, table = calibrate(examples, preset, seed, runner, f"{label} calibration")
-    members = train_members(examples, chosen, seed, runner, label)
+    members = train_members(examples, chosen, seed, runner, label, horizon)
     kept, summary = keep_members(examples, chosen, members, label)
     info = _describe(examples, chosen, preset_name, seed, kept, summary)
     tensors = {
@@ -238,9 +239,10 @@ def _folds(examples: Examples, n_folds: int, seed: int) -> tuple[list[_Fold], Ju
         everything = np.ones(len(pool.codes), bool)
         return [_Fold(everything, np.arange(len(examples.judge.codes)))], examples.judge
     positive = pool.targets > (0 if examples.binary else np.median(pool.targets))
-    if positive.sum() < n_folds:
+    fewest = positive.sum() if pool.per_positive else min(positive.sum(), (~positive).sum())
+    if fewest < n_folds:
         raise InputError(
-            f"dataset {examples.name}: {int(positive.sum())} training positives cannot be dealt"
+            f"dataset {examples.name}: {int(fewest)} training examples of a class cannot be dealt"
             f" into {n_folds} folds; give more, or set settings: 1 (no calibration) in models:"
             " settings"
         )
@@ -271,8 +273,15 @@ def calibrate(
         return preset, pd.DataFrame([row])
     folds, judge = _folds(examples, preset.folds, seed)
     places = [(s, f) for s in range(len(settings)) for f in range(len(folds))]
+    # Folds differ by a site or two: all of a setting get as many updates as the first.
     trainings = [
-        _calibration_training(examples, settings[s], folds[f], _seed(seed, _CALIBRATION, s, f))
+        _calibration_training(
+            examples,
+            settings[s],
+            folds[f],
+            examples.steps(settings[s], folds[0].chosen),
+            _seed(seed, _CALIBRATION, s, f),
+        )
         for s, f in places
     ]
     groups = np.array([s for s, _ in places])
@@ -305,8 +314,7 @@ def _halves(n: int) -> list[int]:
     return found
 
 
-def _calibration_training(examples, setting, fold: _Fold, seed: int) -> Training:
-    steps = examples.steps(setting, fold.chosen)
+def _calibration_training(examples, setting, fold: _Fold, steps: int, seed: int) -> Training:
     looks = np.linspace(0, steps, min(setting.checkpoints, steps) + 1).round().astype(int)[1:]
     network = networks.start_network(
         setting, examples.length, examples.alphabet, examples.loss, seed
@@ -335,9 +343,17 @@ def _search_table(preset, settings, places, trainings, best, step) -> pd.DataFra
 
 
 def train_members(
-    examples: Examples, preset: DeepBindPreset, seed: int, runner, label: str = ""
+    examples: Examples,
+    preset: DeepBindPreset,
+    seed: int,
+    runner,
+    label: str = "",
+    horizon: int = 0,
 ) -> list[Training]:
-    """The final trainings of a setting, all on the same examples, each from its own start."""
+    """The final trainings of a setting, all on the same examples, each from its own start.
+
+    The learning rate falls over `horizon` updates, those of the calibration (0: over its own).
+    """
     steps = examples.steps(preset)
     per_epoch = examples.steps_per_epoch(preset)
     looks = _final_looks(steps, per_epoch, preset.checks)
@@ -357,6 +373,7 @@ def train_members(
                 looks,
                 keep_best=preset.best_checkpoint and len(examples.judge.codes) > 0,
                 patience=preset.patience,
+                horizon=max(horizon, steps),
             )
         )
     runner(trainings, examples.pool, examples.judge, label=label)
@@ -422,7 +439,7 @@ def _history(examples, preset, members: Sequence[Training]) -> pd.DataFrame:
     for number, training in enumerate(members):
         for look in training.seen:
             epoch = look.step / per_epoch
-            rate = compiled.rate_at(training.network.rules, look.step, training.steps)
+            rate = compiled.rate_at(training.network.rules, look.step, training.horizon)
             rows.append((number, epoch, look.train_loss, look.loss, rate))
     table = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
     whole = (table.epoch == table.epoch.round()).all()

@@ -7,10 +7,15 @@ on CPUs with shorter registers LLVM splits the vectors. All functions are called
 code only (Numba) and check nothing.
 """
 
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import intrinsic
 
 LANES = 16
@@ -26,6 +31,36 @@ _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _BYTES, _SHORTS, _INDICES = (ir.VectorType(kind, LANES) for kind in (_I8, _I16, _I32))
 _MASK = ir.VectorType(_I1, LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
+
+
+_DIGEST = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+class _StampedCache(FunctionCache):
+    """Numba's cache on disk, which also notices a change of this file.
+
+    By itself it looks at the file of the compiled function alone, and would go on with loops of
+    an earlier version of this one.
+    """
+
+    def __init__(self, function: Callable):
+        super().__init__(function)
+        stamp = (self._impl.locator.get_source_stamp(), _DIGEST)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
+
+
+def compiled(**options) -> Callable:
+    """Decorator of functions that use these loops: compiled once, kept on disk, without the lock.
+
+    `options` are Numba's.
+    """
+
+    def decorate(function: Callable):
+        dispatcher = njit(nogil=True, **options)(function)
+        dispatcher._cache = _StampedCache(function)
+        return dispatcher
+
+    return decorate
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
@@ -287,7 +322,7 @@ def fill_words(typingctx, letters, letter, words, word, count):
     """The words of a sequence of letters, times 16.
 
     letters, from `letter` on: uint8, 0 to 4, two more than words; writes words uint16, from `word`
-    on, `count` of them rounded up to a multiple of 16.
+    on. `count` of them are rounded up to a multiple of 16.
     """
     signature = types.void(letters, letter, words, word, count)
 

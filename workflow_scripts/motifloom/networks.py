@@ -32,6 +32,16 @@ class Network:
         steps.predict(self.shape, self.theta, codes, rows, logits)
         return logits
 
+    @property
+    def thresholds(self) -> np.ndarray:
+        """The thresholds of the kernels, float32 [n_kernels]."""
+        first = steps.offsets(self.shape)[2]
+        return self.theta[first : first + self.n_kernels]
+
+    def is_closed(self, codes: np.ndarray) -> bool:
+        """Whether no kernel is above its threshold in any of the sequences, uint8 [N, L]."""
+        return steps.is_closed(self.shape, self.theta, codes)
+
     def tensors(self) -> dict[str, np.ndarray]:
         """The parameters by the names that `models.DeepBind` gives them.
 
@@ -92,7 +102,7 @@ def shape_of(preset: DeepBindPreset, length: int, alphabet: str = "dna") -> step
         n_places=n_places(windows, preset.place_bin),
         place=max(preset.place_bin, 1),
         padding=padding,
-        unknown=0.25 if preset.padding else 0.0,
+        unknown=0.25 if padding else 0.0,
         strands=strands,
         mean=int(preset.pooling == "max+mean"),
     )

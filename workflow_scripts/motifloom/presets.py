@@ -62,6 +62,7 @@ class DeepBindPreset:
     puts the network's outputs on both strands together instead, "given" takes the sequence as it
     is.
 
+    The learning rate falls along half a cosine to `final_learning_rate`, or with 0 stays as it is.
     Training lasts `steps` updates, or with 0 `epochs`, or longer where a small dataset would
     otherwise see fewer than `min_steps`. `fresh_negatives` draws shuffles anew in each epoch;
     `negatives_per_positive` 0 takes the number in the config. The L1 penalties act from update
@@ -98,7 +99,7 @@ class DeepBindPreset:
     batch_size: int = 64
     optimiser: str = "adam"
     learning_rate: float = 1e-3
-    final_learning_rate: float = 1e-3
+    final_learning_rate: float = 0.0
     momentum: float = 0.0
     weight_decay: float = 0.0
     kernel_l1: float = 0.0
@@ -124,6 +125,15 @@ class DeepBindPreset:
         return replace(self, **dict(self.rna), rna=()) if alphabet == "rna" else self
 
     def __post_init__(self):
+        if self.settings > 1 and not self.space:
+            raise InputError(
+                "models: settings: settings is more than 1, but nothing is left to be drawn: take"
+                " it out, or give fewer values of your own"
+            )
+        if self.halving and self.fresh_negatives:
+            raise InputError("models: settings: halving needs fresh_negatives: false")
+        if self.settings > 1 and self.folds == 1 and self.final_on == "all":
+            raise InputError("models: settings: folds: 1 needs final_on: train")
         _check_choice("strands", self.strands, STRANDS)
         _check_choice("pooling", self.pooling, POOLINGS)
         _check_choice("optimiser", self.optimiser, DEEPBIND_OPTIMISERS)
@@ -294,13 +304,16 @@ def choose(presets: Mapping, name: str, overrides: Mapping):
                 f"models: settings: {name}: {key} is {value!r}; give a value of type"
                 f" {wanted.__name__} (YAML takes 1e-3 for text: write 0.001)"
             )
-        low, high = (0, 1) if key in _SHARES else (1 if key in _LEAST_ONE else 0, float("inf"))
-        if wanted in (int, float) and not low <= value <= high:
+        low = 1 if key in _LEAST_ONE else 0
+        if wanted in (int, float) and not low <= value < (1 if key in _SHARES else float("inf")):
             raise InputError(
                 f"models: settings: {name}: {key} is {value!r}; give at least {low}"
-                + (f" and at most {high}" if key in _SHARES else "")
+                + (" and less than 1" if key in _SHARES else "")
             )
-    if "rna" in presets[name].__dataclass_fields__:
-        kept = tuple(pair for pair in presets[name].rna if pair[0] not in overrides)
-        return replace(presets[name], **{"rna": kept} | dict(overrides))
-    return replace(presets[name], **overrides)
+    # What the user sets is neither drawn nor replaced for RNA.
+    kept = {
+        field: tuple(pair for pair in getattr(presets[name], field) if pair[0] not in overrides)
+        for field in _FIXED
+        if hasattr(presets[name], field)
+    }
+    return replace(presets[name], **kept | dict(overrides))

@@ -14,7 +14,6 @@ whose gradient is gathered at their windows (`gathered_scan`).
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -25,6 +24,7 @@ from motifloom.lanes import (
     WORD,
     WORD_ROWS,
     aligned,
+    compiled,
     fill_table,
     fill_words,
     scan_lanes,
@@ -137,7 +137,8 @@ def motif_scan(
 ) -> torch.Tensor:
     """The scan over base codes uint8 [N, L] (N is `unknown` in all channels): float32 [N, P, C].
 
-    Differentiable in `kernels` [C, 4, K] and `places` [rows, C]. Equals `reference_scan` of the
+    Differentiable in `kernels` [C, 4, K] and `places` [rows, C]; `place_index` must be the same
+    from either end, as `place_index` makes it. Equals `reference_scan` of the
     one-hot codes; among equal windows the first on the forward strand wins and takes the
     gradient. Compiled on the CPU with as many threads as PyTorch has; elsewhere `gathered_scan`.
     """
@@ -357,14 +358,14 @@ def _run_blocks(n: int, additions: int, work) -> list:
         return list(pool.map(work, rows))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _fill_tables(columns, n_words, tables):
     flat = tables.reshape(-1)
     for block in range(len(tables)):
         fill_table(columns[block].reshape(-1), n_words, flat, block * tables.shape[1])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _encode(codes, first, padding, strands, letters, words):
     """Words uint16 [n, S, line] of n sequences from row `first` on, and of their reverses."""
     length, line = codes.shape[1], words.shape[2]
@@ -380,13 +381,13 @@ def _encode(codes, first, padding, strands, letters, words):
             fill_words(letters, 0, flat, (i * strands + s) * line, line)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _line(width, windows):
     """Words that windows of a sequence reach, as whole registers."""
     return -(-(windows + width + 2) // LANES) * LANES
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _scan(
     codes, tables, biases, index, width, windows, padding, placed, pool, both, values, positions
 ):
@@ -424,7 +425,7 @@ def _scan(
                             positions[first + i, q, c] = where[0, lane]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _scan_means(codes, tables, biases, index, width, windows, padding, thresholds, both, sums):
     strands, line, n_words = 1 + both, _line(width, windows), -(-width // WORD)
     rows = min(max(1, _BLOCK_WORDS // (strands * line)), max(len(codes), 1))
@@ -449,7 +450,7 @@ def _scan_means(codes, tables, biases, index, width, windows, padding, threshold
                     sums[first + i, block * LANES + lane] = total[lane]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled()
 def _scatter(codes, positions, gradient, index, kernels, places):
     """Add the gradient of winning windows to kernels [C, 5, K] and places [rows, C]."""
     width = kernels.shape[2]

@@ -86,14 +86,14 @@ class Judge:
 class Look:
     """What was seen of a network after `step` updates; NaN where nothing was held out.
 
-    constant: whether its output is the same for all sequences, held out and trained on
+    closed: whether its kernels are closed for good
     """
 
     step: int
     train_loss: float
     loss: float
     score: float
-    constant: bool = False
+    closed: bool = False
 
 
 @dataclass
@@ -105,13 +105,15 @@ class Training:
     held:    int64, the rows of the judge's examples that it is looked at with
     key:     uint64, the name of its random streams
     steps:   updates in all
+    horizon: updates over which the learning rate falls (0: `steps`)
     looks:   ascending numbers of updates after which it is looked at
     Kept while it is trained: `theta` (the parameters), Adam's or Nesterov's `moments`, `done`
     updates, what was seen, and with `keep_best` the parameters with the lowest loss. A training
     that ends early is `failed` (its loss is no number), `stopped` (given up) or, where `drop_dead`
-    asks for it, `dead`: at two looks in a row its output was the same for every sequence, held
-    out or trained on, so that its units are closed for good. What was seen then holds for the
-    looks that it does not come to.
+    asks for it, `dead`: at two looks in a row no kernel was above its threshold, and none of
+    these above 0, on any sequence held out or trained on: no gradient reaches the kernels any
+    more, nor do penalties open them. Its output is then the same for all sequences, and what was
+    seen holds for the looks that it does not come to.
     """
 
     network: Network
@@ -123,6 +125,7 @@ class Training:
     keep_best: bool = False
     patience: int = 0
     drop_dead: bool = False
+    horizon: int = 0
     theta: np.ndarray = None
     moments: np.ndarray = None
     done: int = 0
@@ -138,6 +141,7 @@ class Training:
     _losses: list[tuple[float, int]] = field(default_factory=list)
 
     def __post_init__(self):
+        self.horizon = self.horizon or self.steps
         self.theta = self.network.theta.copy()
         self.moments = np.zeros((2, len(self.theta)), np.float32)
         self.pending = np.empty(0, np.int64)
@@ -168,7 +172,7 @@ class Training:
         """Take in what was seen; keep the parameters where they are the best, or give up."""
         self.seen.append(look)
         self._losses = []
-        if self.drop_dead and [before.constant for before in self.seen[-2:]] == [True, True]:
+        if self.drop_dead and [before.closed for before in self.seen[-2:]] == [True, True]:
             self.dead = True
             later = [step for step in self.looks if step > look.step]
             self.seen += [replace(look, step=step) for step in later]
@@ -245,33 +249,33 @@ def _advance_to_look(training: Training, examples, judge: Judge, limit: float) -
     training.pending = training.pending[len(part) :]
     loss = steps.train_epoch(
         network.shape, network.rules, examples[0], examples[1], part,
-        training.theta, training.moments, training.done, training.steps,
+        training.theta, training.moments, training.done, training.horizon,
         steps.stream(training.key, -1),
     )  # fmt: skip
-    training.done += -(-len(part) // batch)
-    training.note_loss(loss, len(part))
     # A kernel that is no number any more never wins a maximum: the loss would not tell.
     if not (math.isfinite(loss) and np.isfinite(training.theta).all()):
         training.failed = True
-    elif training.done in training.looks:
+        return
+    training.done += -(-len(part) // batch)
+    training.note_loss(loss, len(part))
+    if training.done in training.looks:
         current = network.with_theta(training.theta)
         logits = current.predict(judge.codes, training.held)
-        look = look_at(training, judge, logits, lambda: current.predict(examples[0]))
-        training.note_look(look, training.theta)
+        training.note_look(look_at(training, current, judge, logits, examples[0]), training.theta)
 
 
 def look_at(
-    training: Training, judge: Judge, logits: np.ndarray, learned: Callable[[], np.ndarray]
+    training: Training, network: Network, judge: Judge, logits: np.ndarray, learned: np.ndarray
 ) -> Look:
-    """What is seen of a network that gives the held-out examples `logits` float32 [n].
+    """What is seen of a network as it stands, with `logits` float32 [n] of the held-out examples.
 
-    `learned` gives the logits of what it is trained on; called only where it may be dead.
+    `learned` uint8 [N, L] is what it is trained on.
     """
-    targets = judge.targets[training.held]
-    loss, score = judged(training.network, judge, logits, targets)
-    constant = training.drop_dead and len(logits) > 0 and np.ptp(logits) == 0
-    constant = bool(constant and np.ptp(np.append(learned(), logits[0])) == 0)
-    return Look(training.done, training.mean_loss(), loss, score, constant)
+    loss, score = judged(network, judge, logits, judge.targets[training.held])
+    closed = training.drop_dead and len(logits) > 0 and np.ptp(logits) == 0
+    closed = bool(closed) and not (network.thresholds > 0).any()
+    closed = closed and network.is_closed(judge.codes[training.held]) and network.is_closed(learned)
+    return Look(training.done, training.mean_loss(), loss, score, closed)
 
 
 def judged(
@@ -313,15 +317,16 @@ def _members(trainings, groups, group) -> list[Training]:
 def best_mean(trainings: Sequence[Training], groups: np.ndarray, group: int) -> tuple[float, int]:
     """Best mean score of a group of trainings over their common looks, and its step.
 
-    (-inf, 0) where one of them failed or nothing was seen; the earliest of equal ones.
+    (-inf, 0) where one of them failed or no look has a score in every fold; the earliest of equal
+    ones.
     """
     members = _members(trainings, groups, group)
     if any(training.failed for training in members):
         return -math.inf, 0
     common = min(len(training.seen) for training in members)
     scores = np.array([[look.score for look in training.seen[:common]] for training in members])
-    if not common or np.isnan(scores).all():
+    means = scores.mean(0) if common else np.empty(0)
+    if np.isnan(means).all():
         return -math.inf, 0
-    means = scores.mean(0)
-    best = int(np.nanargmax(means)) if not np.isnan(means).all() else 0
+    best = int(np.nanargmax(means))
     return float(means[best]), members[0].seen[best].step

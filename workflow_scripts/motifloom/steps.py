@@ -15,13 +15,13 @@ to a multiple of 16 (C' of them, C' features of maxima, then C' of means where t
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from motifloom.lanes import (
     LANES,
     LETTERS,
     WORD,
     WORD_ROWS,
+    compiled,
     fill_table,
     fill_words,
     fold_table,
@@ -74,9 +74,8 @@ class Rules(NamedTuple):
     """How a network is trained; rates fall along half a cosine from `rate` to `final_rate`.
 
     kernel_l1 and dense_l1 are L1 penalties on kernels and on hidden and dense weights, from update
-    `l1_start` on; `decay` is
-    decoupled weight decay (Loshchilov & Hutter 2019) on all weights but biases; `momentum` is
-    Nesterov's; `smoothing` moves targets towards 1/2.
+    `l1_start` on; `decay` is decoupled weight decay (Loshchilov & Hutter 2019) on all weights but
+    biases; `momentum` is Nesterov's; `smoothing` moves targets towards 1/2.
     """
 
     optimiser: int
@@ -98,13 +97,13 @@ def lanes_of(n_kernels: int) -> int:
     return -(-n_kernels // LANES) * LANES
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def n_windows(shape):
     """Windows of a padded sequence."""
     return shape.length + 2 * shape.padding - shape.width + 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def offsets(shape):
     """Where each part of the parameter vector begins, and its end: int64 [8]."""
     features = shape.lanes * (1 + shape.mean)
@@ -119,7 +118,7 @@ def offsets(shape):
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _mix(value):
     """Scramble 64 bits: the finaliser of splitmix64 (Steele, Lea & Flood 2014)."""
     value = (value ^ (value >> np.uint64(30))) * _MIX_1
@@ -132,7 +131,7 @@ def stream(key: int, number: int) -> np.uint64:
     return np.random.SeedSequence([int(key), number + 1]).generate_state(1, np.uint64)[0]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def shuffle_order(order, key):
     """Shuffle int64 [n] in place (Fisher & Yates), by the random stream named `key`."""
     for i in range(len(order) - 1, 0, -1):
@@ -141,7 +140,7 @@ def shuffle_order(order, key):
         order[i], order[j] = order[j], order[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def place_rows(shape):
     """Row of the bias by distance from the middle for each window: int64 [windows]."""
     windows = n_windows(shape)
@@ -153,7 +152,7 @@ def place_rows(shape):
     return rows
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _empty_rows(n_rows, size):
     """Aligned zeros float32 [n_rows, size]: `lanes.aligned`, in compiled code."""
     raw = np.zeros(n_rows * size + LANES, np.float32)
@@ -161,7 +160,7 @@ def _empty_rows(n_rows, size):
     return raw[first : first + n_rows * size].reshape(n_rows, size)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _encode(shape, codes, rows, space):
     """Letters and words of the sequences at `rows`, and of their reverse complements."""
     strands, line, n_words = space.letters.shape[1], space.letters.shape[2], space.words.shape[2]
@@ -183,7 +182,7 @@ def _encode(shape, codes, rows, space):
             fill_words(letters, place * line, words, place * n_words, n_words)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _fill_tables(shape, kernels, tables):
     """Tables [blocks, words * 125 * 16] of kernels [K, 4, C']."""
     n_words = -(-shape.width // WORD)
@@ -198,7 +197,7 @@ def _fill_tables(shape, kernels, tables):
         fill_table(columns.reshape(-1), n_words, flat, block * tables.shape[1])
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _fill_places(shape, places, table):
     """Bias rows [blocks, rows * 16] of places [n_places, C'], one row of 0 where there are none."""
     for block in range(shape.lanes // LANES):
@@ -211,7 +210,8 @@ def _fill_places(shape, places, table):
 class Workspace(NamedTuple):
     """What one network needs while it is trained or scores: its size does not grow with the data.
 
-    letters uint8 [batch, S, P], words uint16 [batch, S, P - 2] (S strands, P padded bases),
+    letters uint8 [batch, S, P + 32], words uint16 [batch, S, P] (S strands; P is at least the
+    padded bases and a multiple of 16),
     index uint16 [windows]: places times 16,
     tables float32 [blocks, words * 125 * 16], biases float32 [blocks, places * 16],
     values float32, where int32, sums float32 [batch, S, C'],
@@ -233,7 +233,7 @@ class Workspace(NamedTuple):
     winner: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _workspace(shape, batch):
     windows, n_words = n_windows(shape), -(-shape.width // WORD)
     blocks, strands = shape.lanes // LANES, 1 if shape.strands == GIVEN else 2
@@ -274,7 +274,7 @@ class Sums(NamedTuple):
     biases: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _sums(shape):
     n_words, rows = -(-shape.width // WORD), max(shape.n_places, 1)
     blocks = shape.lanes // LANES
@@ -288,14 +288,14 @@ def _sums(shape):
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _load_network(shape, theta, at, space):
     """Make the tables of a network's kernels and places."""
     _fill_tables(shape, theta[: at[1]], space.tables)
     _fill_places(shape, theta[at[1] : at[2]], space.biases)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _scan_batch(shape, theta, at, n, space):
     """Maxima, and sums above the thresholds, of the n sequences in the workspace."""
     windows, n_words = n_windows(shape), -(-shape.width // WORD)
@@ -327,7 +327,7 @@ def _scan_batch(shape, theta, at, n, space):
                 )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _gather_features(shape, thresholds, n, space):
     """Features: ReLU of maxima, then means; for KERNEL the better strand and the mean of both."""
     lanes, windows = shape.lanes, n_windows(shape)
@@ -349,7 +349,7 @@ def _gather_features(shape, thresholds, n, space):
                     line[lanes + c] = sums[i, head, c] / np.float32(windows)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled(fastmath={"reassoc", "contract", "nsz"})
 def _dot(a, i, b, j, size):
     """Inner product of a[i : i + size] and b[j : j + size]."""
     total = np.float32(0)
@@ -359,7 +359,7 @@ def _dot(a, i, b, j, size):
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _add_scaled(a, i, factor, b, j, size):
     """a[i : i + size] += factor * b[j : j + size]."""
     i, j = np.uintp(i), np.uintp(j)
@@ -367,7 +367,7 @@ def _add_scaled(a, i, factor, b, j, size):
         a[i + f] += factor * b[j + f]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _logit(shape, theta, at, features, line, units, unit):
     """Logit of the features from `line` on; `units`, from `unit` on, take the hidden layer's."""
     size = shape.lanes * (1 + shape.mean)
@@ -387,7 +387,7 @@ def _logit(shape, theta, at, features, line, units, unit):
     return _dot(units, unit, theta, at[5], hidden) + theta[at[6]]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _head_backward(shape, theta, at, features, line, units, unit, slope, gradient, backs, back):
     """Backward of `_logit`: adds to `gradient`, and to `backs`, from `back` on, the features'."""
     size = shape.lanes * (1 + shape.mean)
@@ -410,7 +410,7 @@ def _head_backward(shape, theta, at, features, line, units, unit, slope, gradien
             backs[back + f] += _dot(units, unit, theta, at[3] + f * hidden, hidden)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _loss(kind, logit, target):
     """Loss of one example and its slope by the logit."""
     if kind == MSE:
@@ -421,13 +421,13 @@ def _loss(kind, logit, target):
     return loss, chance - target
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def step_key(key, step):
     """The name of dropout's random stream in one update."""
     return _mix(key + np.uint64(step) * _GOLDEN)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def drop(features, n, dropout, key):
     """Set features float32 [n, heads, F] to 0 with the chance `dropout`, scale the others.
 
@@ -446,7 +446,7 @@ def drop(features, n, dropout, key):
                 features[i, head, f + 1] *= other
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _forward(shape, theta, at, codes, rows, space):
     """Features of the sequences at `rows`, into the workspace."""
     thresholds = theta[at[2] : at[3]]
@@ -455,7 +455,7 @@ def _forward(shape, theta, at, codes, rows, space):
     _gather_features(shape, thresholds, len(rows), space)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _score_batch(shape, theta, at, n, space, logits, heads):
     """The largest logit of each of n examples, and its head, the first of equal ones."""
     features, units = space.features.reshape(-1), space.units.reshape(-1)
@@ -468,7 +468,7 @@ def _score_batch(shape, theta, at, n, space, logits, heads):
                 logits[i], heads[i] = logit, head
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _scatter_maxima(shape, heads, backs, space, sums):
     """Gradient of the winning windows, from that of the features, `backs` [n, F]."""
     strands, line = space.letters.shape[1], space.letters.shape[2]
@@ -495,7 +495,7 @@ def _scatter_maxima(shape, heads, backs, space, sums):
         scatter_windows(letters, windows, slopes, count, steps, kernels, c * size)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _scatter_means(shape, heads, backs, space, sums):
     """Gradient of the means, `backs` [n, F]; kernels outermost, to keep their tables at hand."""
     windows, n_words = n_windows(shape), -(-shape.width // WORD)
@@ -526,7 +526,7 @@ def _scatter_means(shape, heads, backs, space, sums):
                 sums.thresholds[block * LANES + lane] += value
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _collect_gradient(shape, at, sums, gradient):
     """The sums as parts of the flat gradient; an N counts `unknown` of each letter."""
     lanes, unknown = shape.lanes, np.float32(shape.unknown)
@@ -551,7 +551,7 @@ def _collect_gradient(shape, at, sums, gradient):
         gradient[at[2] + c] = sums.thresholds[c]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _backward(shape, theta, at, slopes, heads, scale, space, sums, gradient):
     """Gradient of a batch whose loss has `slopes` [n] by the logits of the chosen `heads` [n]."""
     gradient[:] = 0
@@ -577,7 +577,7 @@ def _backward(shape, theta, at, slopes, heads, scale, space, sums, gradient):
     _collect_gradient(shape, at, sums, gradient)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _add_penalties(rules, theta, at, gradient):
     """L1 penalties: lambda sign(w), on kernels, hidden and dense weights."""
     if rules.kernel_l1 > 0:
@@ -590,7 +590,7 @@ def _add_penalties(rules, theta, at, gradient):
             gradient[i] += np.float32(rules.dense_l1 * np.sign(theta[i]))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _decay(rules, rate, theta, at):
     shrink = np.float32(1 - rate * rules.decay)
     for i in range(at[0], at[2]):
@@ -601,7 +601,7 @@ def _decay(rules, rate, theta, at):
         theta[i] *= shrink
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _update(rules, rate, step, theta, at, gradient, moments):
     """One step of Adam (Kingma & Ba 2015) or of Nesterov's momentum, as PyTorch writes them."""
     if step >= rules.l1_start:
@@ -623,7 +623,7 @@ def _update(rules, rate, step, theta, at, gradient, moments):
         theta[i] -= size * first[i] / (np.sqrt(second[i]) * root + np.float32(1e-8))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _batch_loss(rules, targets, rows, logits, slopes):
     """Summed loss of a batch; `slopes` [n] are those of its mean by the logits."""
     total = 0.0
@@ -635,7 +635,7 @@ def _batch_loss(rules, targets, rows, logits, slopes):
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def rate_at(rules, step, total_steps):
     """Learning rate of a step: half a cosine from `rate` to `final_rate`."""
     progress = min(step / total_steps, 1.0)
@@ -643,7 +643,7 @@ def rate_at(rules, step, total_steps):
     return rules.final_rate + (rules.rate - rules.final_rate) * share
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def train_epoch(shape, rules, codes, targets, order, theta, moments, first_step, total_steps, key):
     """Train one network on the examples in `order`, batch by batch, in place; the mean loss.
 
@@ -651,7 +651,7 @@ def train_epoch(shape, rules, codes, targets, order, theta, moments, first_step,
     [parameters], moments float32 [2, parameters]; key uint64, the name of dropout's random
     stream. Stops where the loss is no finite number any more, and returns it.
     """
-    at, batch = offsets(shape), rules.batch
+    at, batch = offsets(shape), min(rules.batch, max(len(order), 1))
     space, sums = _workspace(shape, batch), _sums(shape)
     logits, slopes = np.empty(batch, np.float32), np.empty(batch, np.float32)
     heads, gradient = np.zeros(batch, np.int64), np.empty(len(theta), np.float32)
@@ -673,7 +673,7 @@ def train_epoch(shape, rules, codes, targets, order, theta, moments, first_step,
     return total / len(order)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def predict(shape, theta, codes, rows, logits):
     """Logits float32 [n], in place, of the sequences at `rows` int64 [n] of codes uint8 [N, L]."""
     at, batch = offsets(shape), min(_BATCH, max(len(rows), 1))
@@ -685,7 +685,21 @@ def predict(shape, theta, codes, rows, logits):
         _score_batch(shape, theta, at, len(part), space, logits[first : first + batch], heads)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
+def is_closed(shape, theta, codes):
+    """Whether all features of all sequences, codes uint8 [N, L], are 0."""
+    at, rows = offsets(shape), np.arange(len(codes))
+    space = _workspace(shape, min(_BATCH, max(len(codes), 1)))
+    _load_network(shape, theta, at, space)
+    for first in range(0, len(codes), _BATCH):
+        part = rows[first : first + _BATCH]
+        _forward(shape, theta, at, codes, part, space)
+        if space.features[: len(part)].any():
+            return False
+    return True
+
+
+@compiled()
 def mean_loss(kind, logits, targets):
     """Mean loss of logits float32 [n] against targets float32 [n]; `kind` as in `Rules`."""
     total = 0.0
