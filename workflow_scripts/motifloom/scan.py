@@ -32,7 +32,7 @@ from motifloom.lanes import (
 )
 
 # Additions below which a second thread costs more than it saves.
-_THREAD_WORTH = 4_000_000
+_THREAD_WORTH = 20_000_000
 # Words, uint16, encoded at a time: half of a common second-level cache.
 _BLOCK_WORDS = 1 << 18
 
