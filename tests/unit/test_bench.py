@@ -119,7 +119,13 @@ def test_rows_have_names_of_their_own_and_rates(bench):
     rows = bench.all_rows()
     names = [row.name for row in rows]
     assert len(set(names)) == len(names)
-    assert {name.split("-")[0] for name in names} == {"extract", "scan", "shuffle", "bootstrap"}
+    assert {name.split("-")[0] for name in names} == {
+        "extract",
+        "scan",
+        "train",
+        "shuffle",
+        "bootstrap",
+    }
     assert all(row.unit.endswith("/s") for row in rows)
 
 

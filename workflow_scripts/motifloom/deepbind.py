@@ -373,6 +373,7 @@ def train_members(
                 looks,
                 keep_best=preset.best_checkpoint and len(examples.judge.codes) > 0,
                 patience=preset.patience,
+                label=f"{label} member {member + 1}/{preset.members}",
                 horizon=max(horizon, steps),
             )
         )

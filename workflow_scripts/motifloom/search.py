@@ -105,6 +105,7 @@ class Training:
     held:    int64, the rows of the judge's examples that it is looked at with
     key:     uint64, the name of its random streams
     steps:   updates in all
+    label:   begins its lines in the log; without one, only its last look is told there
     horizon: updates over which the learning rate falls (0: `steps`)
     looks:   ascending numbers of updates after which it is looked at
     Kept while it is trained: `theta` (the parameters), Adam's or Nesterov's `moments`, `done`
@@ -125,6 +126,7 @@ class Training:
     keep_best: bool = False
     patience: int = 0
     drop_dead: bool = False
+    label: str = ""
     horizon: int = 0
     theta: np.ndarray = None
     moments: np.ndarray = None
@@ -172,6 +174,12 @@ class Training:
         """Take in what was seen; keep the parameters where they are the best, or give up."""
         self.seen.append(look)
         self._losses = []
+        if self.label or look.step == self.steps:
+            log.info(
+                "%s: update %d of %d, train loss %.4f, validation loss %.4f, score %.4f",
+                self.label or "one of the calibration", look.step, self.steps,
+                look.train_loss, look.loss, look.score,
+            )  # fmt: skip
         if self.drop_dead and [before.closed for before in self.seen[-2:]] == [True, True]:
             self.dead = True
             later = [step for step in self.looks if step > look.step]
