@@ -321,6 +321,22 @@ def kmer_memory(wildcards, input, attempt):
     return int(400 + 7 * 8 * copies * input.size_mb) * 2 ** (attempt - 1)
 
 
+def train_memory(wildcards, input, attempt):
+    """Memory of a DeepBind's training, doubled with each attempt.
+
+    Python's libraries and their compilation take 600 MB (PyTorch on a GPU 3 GB more); an epoch's
+    sequences with their shuffles stand twice. The number of networks hardly matters.
+    """
+    copies = 1 + config["negatives"]["train_negatives_per_positive"]
+    libraries = 600 if config["device"] == "cpu" else 3600
+    return int(libraries + 2 * copies * input.size_mb) * 2 ** (attempt - 1)
+
+
+def train_minutes(wildcards, input, attempt):
+    """Run time of a DeepBind's training: about a minute a megabyte of sequences on one core."""
+    return int(60 + 4 * input.size_mb) * attempt
+
+
 GPU = int(config["device"] == "cuda")
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv"

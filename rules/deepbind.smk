@@ -35,8 +35,8 @@ rule train_deepbind:
         "../envs/models.yaml"
     threads: config["threads"]["deepbind"]
     resources:
-        mem_mb=grown(2000),
-        runtime=60,
+        mem_mb=train_memory,
+        runtime=train_minutes,
         gpu=GPU,
     params:
         settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
