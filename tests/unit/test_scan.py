@@ -131,8 +131,9 @@ def test_place_index():
     assert scan.place_index(6, 1, 9).tolist() == [2, 1, 0, 0, 1, 2]
     assert scan.place_index(7, 2, 9).tolist() == [1, 1, 0, 0, 0, 1, 1]
     assert scan.place_index(7, 1, 2).tolist() == [1, 1, 1, 0, 1, 1, 1]
-    # Two windows more than trained on: the middle is two wider.
-    assert scan.place_index(7, 1, 9, trained=5).tolist() == [2, 1, 0, 0, 0, 1, 2]
+    # Two windows more than trained on: the middle is four wider.
+    assert scan.place_index(7, 1, 9, trained=5).tolist() == [1, 0, 0, 0, 0, 0, 1]
+    assert scan.place_index(6, 1, 9, trained=3).tolist() == [0] * 6
     assert scan.place_index(5, 1, 9, trained=7).tolist() == [2, 1, 0, 1, 2]
 
 

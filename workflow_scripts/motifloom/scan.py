@@ -55,10 +55,10 @@ def place_index(
     """Row of the bias by distance from the middle for each window: int64 [windows].
 
     `place_bin` windows on either side of the middle share a row; the last row goes on outwards.
-    In a sequence with more windows than the `trained` number the middle is as much wider: a site
-    counts there as it would in the middle of a sequence cut around it.
+    In a sequence with more windows than the `trained` number the middle is wider by twice as many,
+    so that from twice that number on every site counts as in the middle of one cut around it.
     """
-    wider = max(0, windows - (trained or windows))
+    wider = 2 * max(0, windows - (trained or windows))
     twice = (2 * torch.arange(windows, device=device) - (windows - 1)).abs() - wider
     return (twice.clamp(min=0) // (2 * place_bin)).clamp(max=rows - 1)
 
