@@ -445,9 +445,9 @@ def test_final_trainings_go_on_along_the_calibrations_schedule(tmp_path):
     train(shuffled_store(n=60), tmp_path, **CALIBRATED | {"checkpoints": 4})
     chosen = read_table(tmp_path / "search.tsv").query("chosen == 1").step.iloc[0]
     info = models.load(tmp_path / "weights.safetensors").info["setting"]
-    # 30 sites with two shuffles: 2 updates an epoch, of which the folds see 1.
+    # 20 of 30 sites with two shuffles each are one update an epoch, of which there are four.
     rate, final = info["learning_rate"], info["final_learning_rate"]
-    expected = final + (rate - final) * (1 + np.cos(np.pi * chosen / 8)) / 2
+    expected = final + (rate - final) * (1 + np.cos(np.pi * chosen / 4)) / 2
     found = read_table(tmp_path / "history.tsv").learning_rate.iloc[-1]
     assert found == pytest.approx(expected, rel=1e-4)
 

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
 from motifloom import steps
 from motifloom.scan import larger, one_hot, place_index
-from motifloom.search import Judge, Pool, Training, look_at
+from motifloom.search import Judge, Pool, Training, drive, look_at
 
 _JUDGED = 1024  # sequences scored at a time
 
@@ -37,29 +36,14 @@ def train_batched(
         key = (training.network.shape, rules.batch, rules.optimiser, rules.loss)
         groups.setdefault(key, []).append(training)
     stacks = [_Stack(members, judge, device) for members in groups.values()]
+
+    def advance(examples, limit: float) -> None:
+        for stack in stacks:
+            stack.advance(examples, limit, pool.changes)
+
     # Convolutions in full precision, as the compiled steps add.
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        _train(trainings, stacks, pool, label, after_look)
-
-
-def _train(trainings, stacks, pool: Pool, label: str, after_look) -> None:
-    looks = sorted({look for training in trainings for look in training.looks})
-    limits = iter(looks if after_look else ())
-    limit = next(limits, math.inf)
-    with tqdm(total=sum(t.steps for t in trainings), desc=label, disable=None) as bar:
-        epoch, examples = 0, pool.epoch(0)
-        while any(training.active for training in trainings):
-            before = sum(training.done for training in trainings)
-            for stack in stacks:
-                stack.advance(examples, limit, pool.changes)
-            bar.update(sum(training.done for training in trainings) - before)
-            waiting = all(t.done >= limit for t in trainings if t.active)
-            if waiting and limit < math.inf:
-                after_look(limit)
-                limit = next(limits, math.inf)
-            elif pool.changes:
-                epoch += 1
-                examples = pool.epoch(epoch)
+        drive(trainings, pool, advance, label, after_look)
 
 
 class _Stack:

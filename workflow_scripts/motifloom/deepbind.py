@@ -61,8 +61,7 @@ def train_deepbind(
     examples = Examples(opened, preset, negatives_per_positive, loss, seed)
     runner = _runner(device, threads)
     label = f"{preset_name} {examples.name}"
-    horizon = examples.steps(preset)
-    chosen, table = calibrate(examples, preset, seed, runner, f"{label} calibration")
+    chosen, horizon, table = calibrate(examples, preset, seed, runner, f"{label} calibration")
     members = train_members(examples, chosen, seed, runner, label, horizon)
     kept, summary = keep_members(examples, chosen, members, label)
     info = _describe(examples, chosen, preset_name, seed, kept, summary)
@@ -261,8 +260,10 @@ def _folds(examples: Examples, n_folds: int, seed: int) -> tuple[list[_Fold], Ju
 
 def calibrate(
     examples: Examples, preset: DeepBindPreset, seed: int, runner, label: str = ""
-) -> tuple[DeepBindPreset, pd.DataFrame]:
-    """The best of the preset's settings, with its number of updates, and the table of all.
+) -> tuple[DeepBindPreset, int, pd.DataFrame]:
+    """The best of the preset's settings with its number of updates, those it was given, all seen.
+
+    Returns the setting, the number of updates over which its learning rate fell, and the table.
 
     The mean score over the folds decides, at each checkpoint; the earliest of equal ones.
     """
@@ -270,7 +271,7 @@ def calibrate(
     if len(settings) == 1:
         row = {"setting": 0, "fold": math.nan, "step": examples.steps(preset), "score": math.nan}
         row |= {"loss": math.nan, "status": "not searched", "chosen": 1}
-        return preset, pd.DataFrame([row])
+        return preset, row["step"], pd.DataFrame([row])
     folds, judge = _folds(examples, preset.folds, seed)
     places = [(s, f) for s in range(len(settings)) for f in range(len(folds))]
     # Folds differ by a site or two: all of a setting get as many updates as the first.
@@ -302,7 +303,8 @@ def calibrate(
         )
     log.info("%s: setting %d after %d updates, mean score %.4f", label, best, step, score)
     table = _search_table(preset, settings, places, trainings, best, step)
-    return replace(settings[best], steps=step), table
+    horizon = examples.steps(settings[best], folds[0].chosen)
+    return replace(settings[best], steps=step), horizon, table
 
 
 def _halves(n: int) -> list[int]:
@@ -333,8 +335,8 @@ def _search_table(preset, settings, places, trainings, best, step) -> pd.DataFra
         seen = [(look.step, look.score, look.loss) for look in training.seen]
         if training.failed:
             seen.append((training.done, math.nan, math.nan))
-        for at, score, loss in seen:
-            status = training.status if (at, score, loss) == seen[-1] else "running"
+        for number, (at, score, loss) in enumerate(seen, 1):
+            status = training.status if number == len(seen) else "running"
             rows.append(
                 {**common, "step": at, "score": score, "loss": loss, "status": status}
                 | {"chosen": int(s == best and at == step)}

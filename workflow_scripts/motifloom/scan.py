@@ -138,9 +138,9 @@ def motif_scan(
     """The scan over base codes uint8 [N, L] (N is `unknown` in all channels): float32 [N, P, C].
 
     Differentiable in `kernels` [C, 4, K] and `places` [rows, C]; `place_index` must be the same
-    from either end, as `place_index` makes it. Equals `reference_scan` of the
-    one-hot codes; among equal windows the first on the forward strand wins and takes the
-    gradient. Compiled on the CPU with as many threads as PyTorch has; elsewhere `gathered_scan`.
+    from either end, as `place_index` makes it. Equals `reference_scan` of the one-hot codes; among
+    equal windows the first on the forward strand wins and takes the gradient. Compiled on the CPU
+    with as many threads as PyTorch has; elsewhere `gathered_scan`.
     """
     if places is None:
         windows = codes.shape[1] + 2 * padding - kernels.shape[2] + 1

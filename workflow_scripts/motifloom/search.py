@@ -128,11 +128,11 @@ class Training:
     drop_dead: bool = False
     label: str = ""
     horizon: int = 0
-    theta: np.ndarray = None
-    moments: np.ndarray = None
+    theta: np.ndarray = field(init=False)
+    moments: np.ndarray = field(init=False)
+    pending: np.ndarray = field(init=False)
     done: int = 0
     epochs: int = 0
-    pending: np.ndarray = None
     seen: list[Look] = field(default_factory=list)
     best: np.ndarray | None = None
     best_loss: float = math.inf
@@ -210,21 +210,39 @@ def train_together(
     Each is trained on one thread at a time. With `after_look` all wait for each other at their
     common looks, and it is called with the number of updates then done; it may stop some of them.
     """
-    total = sum(training.steps for training in trainings)
-    with (
-        ThreadPoolExecutor(threads) as workers,
-        tqdm(total=total, desc=label, unit="update", unit_scale=True, disable=None) as bar,
-    ):
-        epoch, examples = 0, pool.epoch(0, workers)
-        looks = sorted({look for training in trainings for look in training.looks})
-        limits = iter(looks if after_look else ())
-        limit = next(limits, math.inf)
-        while running := [training for training in trainings if training.active]:
-            before = sum(training.done for training in trainings)
-            work = [(training, examples, judge, pool.changes, limit) for training in running]
+    with ThreadPoolExecutor(threads) as workers:
+
+        def advance(examples, limit: float) -> None:
+            work = [(one, examples, judge, pool.changes, limit) for one in trainings if one.active]
             list(workers.map(lambda one: _advance(*one), work))
+
+        drive(trainings, pool, advance, label, after_look, workers)
+
+
+def drive(
+    trainings: Sequence[Training],
+    pool: Pool,
+    advance: Callable[[tuple, float], None],
+    label: str = "",
+    after_look: Callable[[int], None] | None = None,
+    workers: ThreadPoolExecutor | None = None,
+) -> None:
+    """Have networks trained, epoch by epoch and look by look, until each has ended.
+
+    `advance(examples, limit)` trains all that are active to the end of the epoch, or where epochs
+    do not change to `limit` updates. `workers` share the shuffling.
+    """
+    total = sum(training.steps for training in trainings)
+    looks = sorted({look for training in trainings for look in training.looks})
+    limits = iter(looks if after_look else ())
+    limit = next(limits, math.inf)
+    with tqdm(total=total, desc=label, unit="update", unit_scale=True, disable=None) as bar:
+        epoch, examples = 0, pool.epoch(0, workers)
+        while any(training.active for training in trainings):
+            before = sum(training.done for training in trainings)
+            advance(examples, limit)
             bar.update(sum(training.done for training in trainings) - before)
-            waiting = all(training.done >= limit for training in running if training.active)
+            waiting = all(training.done >= limit for training in trainings if training.active)
             if waiting and limit < math.inf:
                 after_look(limit)
                 limit = next(limits, math.inf)
