@@ -204,7 +204,8 @@ class _Scan(torch.autograd.Function):
             _scatter(part, positions[rows], gradient[rows], index, found, shifts)
             return found, shifts
 
-        blocks = _run_blocks(len(codes), positions[:1].size * width, scatter)
+        # One addition at a time, where the scan makes as many as there are lanes.
+        blocks = _run_blocks(len(codes), LANES * positions[:1].size * width, scatter)
         total, shifts = (sum(parts) for parts in zip(*blocks, strict=True))
         kernels = total[:, :4] + np.float32(ctx.unknown) * total[:, 4:]
         return None, torch.from_numpy(kernels), torch.from_numpy(shifts), *[None] * 5
