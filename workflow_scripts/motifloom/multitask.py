@@ -1,146 +1,73 @@
-"""Training the multi-task DanQ on the store of labelled bins."""
+"""Training a network for all TFs at once, on the genome's labelled bins."""
 
-import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import torch
-from torch import nn
 
-from motifloom import models
+from motifloom.bin_store import BinStore
+from motifloom.hardware import run_on
+from motifloom.members import Order, Task, plan_training, train_members
 from motifloom.files import write_table
-from motifloom.presets import MultitaskPreset
-from motifloom.store import SequenceStore
-from motifloom.training import HISTORY_COLUMNS, FitSettings, batches, choose_device, fit
+from motifloom.streams import BinReader, BinStream
 
-NETWORK_KEYS = (
-    "n_kernels",
-    "kernel_size",
-    "pool_size",
-    "lstm_units",
-    "dense_units",
-    "dropout",
-    "readout",
-    "conv_dropout",
-    "direct",
-)
+_VALIDATION_BATCH = 500
 
 
-class DirectPath(nn.Module):
-    """The direct path of a DanQ as a network of its own, to train its kernels first."""
-
-    def __init__(self, danq: models.DanQ):
-        super().__init__()
-        self.danq = danq
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits [N, n_targets] of the direct path alone."""
-        return self.danq.direct_logits(x)
-
-
-def train_danq(
+def train_multitask(
     store: str | Path,
+    genome: str | Path,
     weights: str | Path,
     history: str | Path,
-    *,
-    preset: MultitaskPreset,
-    preset_name: str,
-    seed: int,
-    device: str = "auto",
+    plan: str | Path,
+    order: Order,
 ) -> None:
-    """Train a DanQ on the training bins; write weights and history.
+    """Train the network of a preset on the training bins; write weights, history and plan.
 
-    Where the preset has a direct path, it is trained alone for its own epochs before the whole
-    network: the recurrent layer is worth its cost only once the kernels mean something.
+    Raises InputError where the device asked for is not there and where the loss is no number any
+    more.
     """
-    examples = SequenceStore.open(store)
-    device = choose_device(device)
-    torch.manual_seed(seed)
-    network = models.DanQ(
-        examples.length,
-        examples.targets.shape[1],
-        centre=examples.info["bin"],
-        **{key: getattr(preset, key) for key in NETWORK_KEYS},
-    )
-    _set_prior(network, examples)
-    rows, first = [], _direct_epochs(preset, examples)
-    if first:
-        rows += _fit(DirectPath(network), examples, preset, first, seed, device, "direct path")
-    for row in _fit(network, examples, preset, preset.epochs, seed + 1, device, preset_name):
-        rows.append((row[0], row[1] + first, *row[2:]))
-    info = {
-        "network": "DanQ",
-        "preset": preset_name,
-        "hyperparameters": network.hyperparameters,
-        "members": 1,
-        "best_member": 0,
-        "strands": preset.strands,
-        "alphabet": "dna",
-        "labels": "binary",
-        "targets": examples.info["targets"],
-        "target_mean": 0.0,
-        "target_scale": 1.0,
-        "dataset": examples.info["dataset"],
-        "bin": examples.info["bin"],
-        "seed": seed,
-        "torch": torch.__version__.split("+")[0],
-    }
-    models.save(models.TrainedModel([network.cpu()], info), weights)
-    write_table(pd.DataFrame(rows, columns=HISTORY_COLUMNS), history)
+    run_on(order.hardware, _train, store, genome, weights, history, plan, order)
 
 
-def _direct_epochs(preset: MultitaskPreset, examples: SequenceStore) -> int:
-    """Epochs of the direct path alone, 0 without one."""
-    if not preset.direct or not preset.direct_epochs:
-        return 0
-    steps = math.ceil(len(examples.rows("train")) / preset.batch_size)
-    return max(preset.direct_epochs, math.ceil(preset.direct_min_steps / steps))
+def _train(fabric, store, genome, weights, history, plan, order) -> None:
+    task = bins_task(BinStore.open(store, genome), order)
+    train_members(fabric, task, order, weights, history, plan)
 
 
-def _set_prior(network: models.DanQ, examples: SequenceStore) -> None:
-    """Start every target's bias at the log-odds of its rate, so that training need not find it."""
-    rate = examples.targets[examples.rows("train")].mean(0).clip(1e-4, 1 - 1e-4)
-    prior = torch.from_numpy(np.log(rate / (1 - rate)).astype(np.float32))
-    with torch.no_grad():
-        if network.direct is not None:
-            network.direct.bias.copy_(prior)
-            network.dense.bias.zero_()
-        else:
-            network.dense.bias.copy_(prior)
+def plan_multitask(store: str | Path, genome: str | Path, plan: str | Path, order: Order) -> None:
+    """Write what the training would cost, without doing it."""
+    run_on(order.hardware, _plan, store, genome, plan, order)
 
 
-def _fit(network, examples, preset, epochs, seed, device, label) -> list[tuple]:
-    rows = examples.rows("train")
-    held = examples.rows("validation")
-    settings = FitSettings(
-        epochs=epochs,
-        learning_rate=preset.learning_rate,
-        final_learning_rate=preset.final_learning_rate,
-        optimiser=preset.optimiser,
-        weight_decay=preset.weight_decay,
-        patience=preset.patience,
+def _plan(fabric, store, genome, plan, order) -> None:
+    table = plan_training(fabric, bins_task(BinStore.open(store, genome), order), order)
+    if fabric.global_rank == 0:
+        write_table(table, plan)
+
+
+def bins_task(store: BinStore, order: Order) -> Task:
+    """What a network learns from: the sampled training bins, looked at with those of validation."""
+    rows = store.rows("train", ("sampled",))
+    held = store.rows("validation", ("sampled",))
+    return Task(
+        stream=partial(_stream, store, rows, order.preset.batch_size),
+        validation=BinReader(store, held, _VALIDATION_BATCH),
+        rates=store.positives(rows) / np.float64(len(rows)),
+        length=store.length,
+        centre=store.info["bin"],
+        loss="cross-entropy",
+        n_examples=len(rows),
+        digest=store.digest(),
+        info={
+            "alphabet": "dna",
+            "labels": "binary",
+            "targets": store.info["targets"],
+            "dataset": "multitask",
+            "bin": store.info["bin"],
+        },
     )
 
-    def epoch_batches(epoch: int):
-        random = np.random.default_rng([seed, epoch])
-        order = rows[random.permutation(len(rows))]
-        turned = random.random(len(order)) < 0.5 * preset.reverse_complement
-        for i in range(0, len(order), preset.batch_size):
-            # Ascending rows within a batch read the memory-mapped store in one direction.
-            chosen = np.sort(order[i : i + preset.batch_size])
-            codes = torch.tensor(examples.codes[chosen])
-            mask = torch.from_numpy(turned[i : i + preset.batch_size])[:, None]
-            codes = torch.where(mask, models.reverse_complement(codes), codes)
-            yield codes, torch.tensor(examples.targets[chosen])
 
-    return fit(
-        network,
-        epoch_batches,
-        math.ceil(len(rows) / preset.batch_size),
-        batches(examples.codes[held], examples.targets[held], 512),
-        settings,
-        device,
-        0,
-        label,
-    )
+def _stream(store, rows, size: int, seed: int, margin: int, rank: int, world: int) -> BinStream:
+    return BinStream(store, rows, size, seed, margin=margin, rank=rank, world=world)

@@ -1,0 +1,328 @@
+"""How a network is built and trained, part by part and member by member, whatever it learns from.
+
+What it learns from is a `Task`: bins of a genome for all TFs (`multitask.py`) or the windows of
+one TF (`windows.py`).
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from motifloom import models
+from motifloom.checkpoints import Checkpoint, Signals, discard
+from motifloom.danq import DirectPath, start_from_matrices
+from motifloom.files import write_table
+from motifloom.hardware import Hardware
+from motifloom.planning import PLAN_COLUMNS, plan_row
+from motifloom.presets import NETWORK_KEYS, MultitaskPreset
+from motifloom.streams import Batch
+from motifloom.training import HISTORY_COLUMNS, FitSettings, Stream, Trainer, fit
+
+log = logging.getLogger(__name__)
+
+# The parameters of a DanQ that its direct path trains.
+_DIRECT = ("conv.", "direct.")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What there is to learn.
+
+    stream:     of a seed, rank and number of processes: shuffled batches
+    validation: batches, gone through anew at each look; may be empty
+    rates:      float64 [T], the share of positive labels in training; None for scores
+    length:     bases of an example, `centre` of them labelled
+    digest:     names the data
+    info:       what the weights file says of the data
+    """
+
+    stream: Callable[[int, int, int, int], Stream]
+    validation: Iterable[Batch]
+    rates: np.ndarray | None
+    length: int
+    centre: int
+    loss: str
+    n_examples: int
+    digest: str
+    info: dict
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for: preset, seed, hardware, and where the files around a training lie.
+
+    `checkpoints` and `events` are folders ("": none); `code` is the digest of the library, which
+    a checkpoint must share; `motifs` a MEME file that kernels start from, where the preset asks.
+    """
+
+    preset: MultitaskPreset
+    preset_name: str
+    seed: int
+    hardware: Hardware = field(default_factory=Hardware)
+    checkpoints: str = ""
+    checkpoint_minutes: float = 10.0
+    events: str = ""
+    code: str = ""
+    motifs: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a training: the module whose logits are fitted, and what of it is trained."""
+
+    name: str
+    module: nn.Module
+    settings: FitSettings
+    trained: Callable[[str], bool]
+
+
+def build(preset: MultitaskPreset, task: Task, order: Order, member: int) -> nn.Module:
+    """A network with its starting weights, the same for the same seed and member."""
+    torch.manual_seed(_seed(order.seed, member))
+    keys = {key: getattr(preset, key) for key in NETWORK_KEYS[preset.network]}
+    if "centre" in models.NETWORKS[preset.network].OPTIONS:
+        keys["centre"] = task.centre
+    network = models.NETWORKS[preset.network](task.length, len(task.info["targets"]), **keys)
+    if preset.start_range:
+        for parameter in network.parameters():
+            nn.init.uniform_(parameter, -preset.start_range, preset.start_range)
+    if preset.kernels_from_motifs:
+        from motifloom.databases import read_meme
+
+        start_from_matrices(
+            network.conv.weight, network.conv.bias, read_meme(order.motifs), _seed(order.seed, member)
+        )
+    if task.rates is not None and not preset.start_range:
+        _start_at_rates(network, task.rates, preset.positive_weight)
+    return network
+
+
+def _start_at_rates(network: nn.Module, rates: np.ndarray, positive_weight: float) -> None:
+    """Start every target's bias at the log-odds of its rate, so that training need not find it.
+
+    Where positives weigh more, their odds count as many times.
+    """
+    odds = rates.clip(1e-4, 1 - 1e-4) / (1 - rates.clip(1e-4, 1 - 1e-4))
+    prior = torch.from_numpy(np.log(odds) * (1 - positive_weight)).float()
+    direct = getattr(network, "direct", None)
+    with torch.no_grad():
+        network.dense.bias.zero_() if direct is not None else network.dense.bias.copy_(prior)
+        if direct is not None:
+            direct.bias.copy_(prior)
+
+
+def parts(network: nn.Module, preset: MultitaskPreset, steps_per_epoch: int) -> list[Part]:
+    """The parts of a training, in order.
+
+    Where a DanQ has a direct path, its kernels first learn through it alone; then, with kernels
+    and direct path held, the recurrent part learns what they leave; then all together. A part
+    of 0 epochs is left out.
+    """
+    found = []
+    if preset.direct and preset.direct_epochs:
+        epochs = max(preset.direct_epochs, -(-preset.direct_min_steps // steps_per_epoch))
+        found.append(
+            Part(
+                "direct path",
+                DirectPath(network),
+                _settings(preset, epochs, preset.learning_rate),
+                lambda name: name.removeprefix("danq.").startswith(_DIRECT),
+            )
+        )
+    if preset.direct and preset.recurrent_epochs and preset.lstm_units:
+        rate = preset.recurrent_learning_rate or preset.learning_rate
+        found.append(
+            Part(
+                "recurrent part",
+                network,
+                _settings(preset, preset.recurrent_epochs, rate),
+                lambda name: not name.startswith(_DIRECT),
+            )
+        )
+    if preset.epochs:
+        settings = _settings(preset, preset.epochs, preset.learning_rate)
+        found.append(Part("whole network", network, settings, lambda name: True))
+    return found
+
+
+def _settings(preset: MultitaskPreset, epochs: int, rate: float) -> FitSettings:
+    return FitSettings(
+        epochs=epochs,
+        learning_rate=rate,
+        final_learning_rate=min(preset.final_learning_rate, rate),
+        optimiser=preset.optimiser,
+        weight_decay=preset.weight_decay,
+        schedule=preset.schedule,
+        clip=preset.clip,
+        smoothing=preset.smoothing,
+        patience=preset.patience,
+        shift=preset.shift,
+        reverse_complement=preset.reverse_complement,
+    )
+
+
+@contextmanager
+def _only(part: Part) -> Iterator[None]:
+    """Let gradients reach what a part trains, and nothing else, as long as the block lasts."""
+    former = {p: p.requires_grad for p in part.module.parameters()}
+    for name, parameter in part.module.named_parameters():
+        parameter.requires_grad_(part.trained(name))
+    try:
+        yield
+    finally:
+        for parameter, wanted in former.items():
+            parameter.requires_grad_(wanted)
+
+
+def train_members(
+    fabric, task: Task, order: Order, weights: str | Path, history: str | Path, plan: str | Path
+) -> None:
+    """Say what it will cost (`plan`), train all members, write weights and history.
+
+    A member or part that an earlier start finished, or has a checkpoint of, is taken up.
+    """
+    first = fabric.global_rank == 0
+    costs = plan_training(fabric, task, order)
+    if first:
+        write_table(costs, plan)
+    signals, rows, networks = Signals(), [], []
+    with signals.caught():
+        for member in range(order.preset.members):
+            network, seen = _train_member(fabric, task, order, member, signals)
+            networks.append(network.cpu())
+            rows += seen
+    if first:
+        table = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
+        info = _describe(task, order, networks[0], table)
+        models.save(models.TrainedModel(networks, info), weights)
+        write_table(table, history)
+        if order.checkpoints:
+            discard(order.checkpoints)
+
+
+def _train_member(fabric, task, order, member, signals) -> tuple[nn.Module, list[tuple]]:
+    """A member, trained part by part, and its rows of the history with running epochs."""
+    network = build(order.preset, task, order, member)
+    rows, epochs = [], 0
+    for number, part in enumerate(_parts_of(network, task, order)):
+        seed = _seed(order.seed, member, number + 1)
+        settings = part.settings.with_seed(seed, task.loss)
+        label = f"{order.preset_name} {part.name}"
+        if order.preset.members > 1:
+            label += f", member {member + 1} of {order.preset.members}"
+        stream = task.stream(seed, settings.shift, fabric.global_rank, fabric.world_size)
+        torch.manual_seed(_seed(seed, fabric.global_rank))
+        with _only(part):
+            seen = fit(
+                fabric, part.module, stream, task.validation, settings,
+                positive_weight=_positive_weight(task, order.preset),
+                checkpoint=_checkpoint(task, order, member, part, signals),
+                events=_events(order, member), member=member, label=label,
+                compile=order.hardware.compile,
+            )  # fmt: skip
+        rows += [(row[0], row[1] + epochs, *row[2:]) for row in seen]
+        epochs += settings.epochs
+    return network, rows
+
+
+def _parts_of(network: nn.Module, task: Task, order: Order) -> list[Part]:
+    per_epoch = -(-task.n_examples // order.preset.batch_size)
+    return parts(network, order.preset, per_epoch)
+
+
+def _positive_weight(task: Task, preset: MultitaskPreset) -> torch.Tensor | None:
+    """(negatives / positives) ** positive_weight of every target, float32 [T]; None without."""
+    if task.rates is None or not preset.positive_weight:
+        return None
+    rates = task.rates.clip(1e-4, 1 - 1e-4)
+    return torch.from_numpy(((1 - rates) / rates) ** preset.positive_weight).float()
+
+
+def _checkpoint(task, order, member: int, part: Part, signals: Signals) -> Checkpoint | None:
+    if not order.checkpoints:
+        return None
+    decisive = {
+        "preset": asdict(order.preset),
+        "seed": order.seed,
+        "member": member,
+        "part": part.name,
+        "data": task.digest,
+        "code": order.code,
+        "hardware": asdict(order.hardware),
+        "torch": torch.__version__,
+    }
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    name = f"member{member + 1}-{part.name.replace(' ', '-')}.safetensors"
+    path = Path(order.checkpoints) / name
+    return Checkpoint(path, digest, order.checkpoint_minutes, signals)
+
+
+def _events(order: Order, member: int):
+    """A Fabric logger that writes TensorBoard's event files, if any are wanted."""
+    if not order.events:
+        return None
+    from lightning_fabric.loggers import TensorBoardLogger
+
+    return TensorBoardLogger(order.events, name="", version=f"member{member + 1}")
+
+
+def plan_training(fabric, task: Task, order: Order) -> pd.DataFrame:
+    """What a training will cost, one row a part: PLAN_COLUMNS, logged and returned.
+
+    Times come from some updates of a copy of the network; nothing that they change is kept.
+    """
+    rows = []
+    with torch.random.fork_rng(devices=[]):
+        network = build(order.preset, task, order, 0)
+        for part in _parts_of(network, task, order):
+            settings = part.settings.with_seed(order.seed, task.loss)
+            stream = task.stream(order.seed, settings.shift, fabric.global_rank, fabric.world_size)
+            with _only(part):
+                trainer = Trainer(
+                    fabric, part.module, stream, task.validation, settings,
+                    _positive_weight(task, order.preset), False,
+                )  # fmt: skip
+                rows.append(plan_row(trainer, task, order, part))
+    table = pd.DataFrame(rows, columns=PLAN_COLUMNS)
+    for row in table.itertuples():
+        log.info(
+            "plan: %s, %s: %d members x %d epochs of %d examples, %d updates of %d; about %.1f"
+            " minutes at %.0f examples/s, %.0f MB at most so far",
+            row.model, row.part, row.members, row.epochs, row.examples, row.updates,
+            row.batch_size, row.minutes, row.examples_per_second, row.peak_memory_mb,
+        )  # fmt: skip
+    log.info("plan: %s: about %.1f minutes in all", order.preset_name, table.minutes.sum())
+    return table
+
+
+def _describe(task: Task, order: Order, network: nn.Module, table: pd.DataFrame) -> Mapping:
+    """What a weights file says: network, preset, data and versions."""
+    best = table.groupby("member").validation_loss.min()
+    return {
+        "network": order.preset.network,
+        "preset": order.preset_name,
+        "setting": asdict(order.preset),
+        "hyperparameters": network.hyperparameters,
+        "members": order.preset.members,
+        "best_member": int(best.idxmin()) if best.notna().any() else 0,
+        "strands": order.preset.strands if task.info["alphabet"] == "dna" else "given",
+        "target_mean": 0.0,
+        "target_scale": 1.0,
+        "seed": order.seed,
+        "precision": order.hardware.precision,
+        "torch": torch.__version__.split("+")[0],
+    } | task.info
+
+
+def _seed(*words: int) -> int:
+    """A seed for a purpose, named by words."""
+    return int(np.random.SeedSequence(words).generate_state(1)[0])

@@ -1,0 +1,166 @@
+"""Mini-batches: shuffled for training, in order for looks and predictions.
+
+Reading is shuffled in two steps, so that it stays sequential enough for disks and network file
+systems: examples in genome order are cut into runs, the runs of an epoch are dealt out at random
+into pools, and each pool is shuffled as a whole. A small set is one pool, shuffled completely.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from motifloom.bin_store import BinStore
+
+# Consecutive examples that are read together, and runs that are shuffled together.
+RUN, POOL = 512, 256
+# Batches that a thread reads ahead.
+_AHEAD = 4
+
+
+class Batch(NamedTuple):
+    """Some examples, those of one process of a batch.
+
+    codes:   uint8 [n, L]
+    targets: float32 [n, T]
+    weight:  float32 [n], 1, or 0 for an example that stands in where a process has none
+    size:    examples of the batch in all processes together
+    """
+
+    codes: torch.Tensor
+    targets: torch.Tensor
+    weight: torch.Tensor
+    size: int
+
+
+class Share(NamedTuple):
+    """The part of each batch that one of several processes sees: every `world`-th example."""
+
+    rank: int = 0
+    world: int = 1
+
+    def of(self, n: int) -> np.ndarray:
+        """Places, int64, within a batch of n examples; the first one where none is left."""
+        own = np.arange(self.rank, n, self.world)
+        return own if len(own) else np.zeros(1, np.int64)
+
+    def batch(self, codes: np.ndarray, targets: np.ndarray, size: int) -> Batch:
+        """A Batch of this process's examples out of `size`."""
+        weight = torch.full((len(codes),), float(self.rank < size))
+        return Batch(torch.from_numpy(codes), torch.from_numpy(targets), weight, size)
+
+
+class BinStream:
+    """Shuffled batches of bins (a `training.Stream`).
+
+    rows: ascending row numbers of the store; margin: bases read beyond the context on both sides.
+    """
+
+    def __init__(
+        self,
+        store: BinStore,
+        rows: np.ndarray,
+        size: int,
+        seed: int,
+        *,
+        margin: int = 0,
+        share: Share = Share(),
+    ):
+        self.store, self.rows, self.size = store, rows, size
+        self.seed, self.margin, self.share = seed, margin, share
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.size)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from number `first` on; those before are not read."""
+        order = shuffled(len(self.rows), np.random.default_rng([self.seed, epoch]))
+        return ahead(lambda number: self._read(order, number), range(first, len(self)))
+
+    def _read(self, order: np.ndarray, number: int) -> Batch:
+        places = order[number * self.size : (number + 1) * self.size]
+        rows = self.rows[places[self.share.of(len(places))]]
+        return self.share.batch(
+            self.store.codes(rows, self.margin), self.store.labels(rows), len(places)
+        )
+
+
+class BinReader:
+    """Batches of bins in the order of `rows`, anew at each iteration; `crop` as `codes` takes it."""
+
+    def __init__(self, store: BinStore, rows: np.ndarray, size: int, crop: int = 0):
+        self.store, self.rows, self.size, self.crop = store, rows, size, crop
+
+    def __iter__(self) -> Iterator[Batch]:
+        return ahead(self._read, range(0, len(self.rows), self.size))
+
+    def _read(self, first: int) -> Batch:
+        rows = self.rows[first : first + self.size]
+        codes = self.store.codes(rows, crop=self.crop)
+        return Share().batch(codes, self.store.labels(rows), len(rows))
+
+
+def shuffled(n: int, rng: np.random.Generator, run: int = RUN, pool: int = POOL) -> np.ndarray:
+    """A random order, int64 [n], that stays within pools of `pool` random runs of `run` each."""
+    runs = rng.permutation(-(-n // run))
+    order = (runs[:, None] * run + np.arange(run)).ravel()
+    order = order[order < n]
+    for first in range(0, n, run * pool):
+        rng.shuffle(order[first : first + run * pool])
+    return order
+
+
+def augment(
+    codes: torch.Tensor, shift: torch.Tensor, turned: torch.Tensor, length: int
+) -> torch.Tensor:
+    """Contexts uint8 [n, length] out of codes [n, length + 2 m], on the device of the tensors.
+
+    `shift` int64 [n], from -m to m, moves the middle; where `turned` bool [n] is set the reverse
+    complement is taken.
+    """
+    margin = (codes.shape[1] - length) // 2
+    places = torch.arange(length, device=codes.device)
+    places = torch.where(turned[:, None], length - 1 - places, places)
+    found = codes.gather(1, places + (margin + shift)[:, None])
+    return torch.where(turned[:, None] & (found < 4), 3 - found, found)
+
+
+def ahead(read: Callable[[int], Batch], numbers: Iterable[int]) -> Iterator[Batch]:
+    """`read(number)` for each number in order, read by a thread some batches ahead.
+
+    The thread ends with the iteration, also where that is given up; its errors are raised here.
+    """
+    waiting: queue.Queue = queue.Queue(_AHEAD)
+    stopped = threading.Event()
+
+    def put(item) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for number in numbers:
+                if not put(read(number)):
+                    return
+            put(None)
+        except BaseException as error:  # raised again by the reader
+            put(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
