@@ -1,17 +1,29 @@
-"""Multi-task examples: the genome in bins, each with its context and one label a dataset."""
+"""Multi-task examples: the genome in bins, each with its context and one label a dataset.
 
+Nothing here is as large as bins times tracks or bins times bases: labels are sparse, and contexts
+are looked at one by one in the encoded genome.
+"""
+
+import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from motifloom import readers, splits
+from motifloom.bin_store import BinStore, gather
 from motifloom.counts import Counts
-from motifloom.files import InputError, atomic, write_table
-from motifloom.sequences import UNKNOWN, Genome, extract_windows
-from motifloom.store import SequenceStore
+from motifloom.files import InputError, atomic, file_digest, write_table
+from motifloom.lanes import compiled
+from motifloom.sequences import UNKNOWN, Genome
+
+log = logging.getLogger(__name__)
+
+_BLOCK = 1 << 16  # contexts looked at by a thread at a time
 
 
 @dataclass(frozen=True)
@@ -19,16 +31,82 @@ class BinRules:
     """How bins are tiled, labelled and kept (config section `multitask`).
 
     label "site": a bin is positive where a peak's summit lies in it; "overlap": where a peak
-    covers at least `min_overlap` of it. `empty_share` of the bins without any label are kept for
-    training and for the rows "bins" of the evaluation; all test bins are stored.
+    covers at least `min_overlap` of it. Of each split, `empty_per_labelled` times as many bins
+    without any label as with one are drawn at random (None: all): these are trained on, looked at
+    during training, and the rows "bins" of the evaluation. The other bins of the validation and
+    test chromosomes are stored too. A track with fewer than `min_positives` labelled training
+    bins is left out.
     """
 
     bin: int = 200
     context: int = 1000
     label: str = "overlap"
     min_overlap: float = 0.5
-    empty_share: float = 1.0
+    empty_per_labelled: float | None = 1.0
+    min_positives: int = 1
     ignored_chromosomes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins of a genome in its order: chrom int32 [N], start int64 [N] (of the bin itself)."""
+
+    chrom: np.ndarray
+    start: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, chosen: np.ndarray) -> "Bins":
+        """Those chosen by a mask or by numbers."""
+        return Bins(self.chrom[chosen], self.start[chosen])
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Sparse labels: those of bin i are tracks[offsets[i] : offsets[i + 1]], ascending.
+
+    offsets int64 [N + 1], tracks int32.
+    """
+
+    offsets: np.ndarray
+    tracks: np.ndarray
+
+    @classmethod
+    def join(cls, carriers: Sequence[np.ndarray], n: int) -> "Labels":
+        """Labels of n bins from each track's bins (ascending numbers, each once)."""
+        offsets = np.zeros(n + 1, np.int64)
+        for bins in carriers:
+            offsets[bins + 1] += 1
+        np.cumsum(offsets, out=offsets)
+        tracks, place = np.empty(offsets[-1], np.int32), offsets[:-1].copy()
+        for number, bins in enumerate(carriers):
+            tracks[place[bins]] = number
+            place[bins] += 1
+        return cls(offsets, tracks)
+
+    @property
+    def any(self) -> np.ndarray:
+        """Whether each bin carries a label, bool [N]."""
+        return self.offsets[1:] > self.offsets[:-1]
+
+    def take(self, rows: np.ndarray) -> "Labels":
+        """Those of ascending rows."""
+        sizes = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        wanted = np.repeat(self.offsets[rows] - offsets[:-1], sizes) + np.arange(offsets[-1])
+        return Labels(offsets, self.tracks[wanted])
+
+    def positives(self, chosen: np.ndarray, n_tracks: int) -> np.ndarray:
+        """How many bins of a mask [N] each track labels, int64 [n_tracks]."""
+        return np.bincount(self.tracks[np.repeat(chosen, np.diff(self.offsets))], minlength=n_tracks)
+
+    def keep_tracks(self, kept: np.ndarray) -> "Labels":
+        """Without the tracks that are not kept (bool [T]); the others are renumbered."""
+        there = kept[self.tracks]
+        before = np.concatenate([[0], np.cumsum(there)])
+        numbers = (np.cumsum(kept) - 1).astype(np.int32)
+        return Labels(before[self.offsets], numbers[self.tracks[there]])
 
 
 def build_bins(
@@ -44,56 +122,105 @@ def build_bins(
     seed: int,
     aliases: str | Path | None = None,
     excluded: Sequence[str | Path] = (),
+    threads: int = 1,
 ) -> None:
-    """Write the sequence store of labelled bins over the datasets `peaks` (name -> file).
+    """Write the store of labelled bins over the datasets `peaks` (name -> file), and a QC table.
 
-    Codes are the context [N, context], targets 0/1 [N, T] in the datasets' order. Raises
-    InputError where a split has no bin with a label.
+    Targets are in the datasets' order. A training or validation bin whose whole context stands,
+    on either strand, in the test split too is dropped. Raises InputError where a held-out
+    chromosome is not in the genome, where no bin is left, where no track has enough labelled
+    training bins, and where a split has no bin with a label.
     """
-    counts = Counts()
-    opened = Genome.open(genome)
+    counts, opened = Counts(), Genome.open(genome)
+    for name in (*test, *validation):
+        if name not in opened.lengths:
+            raise InputError(
+                f"splits: chromosome {name!r} is not in the genome (it has"
+                f" {', '.join(opened.names[:5])}, ...); name others or rename it"
+            )
     alias_table = readers.read_aliases(aliases) if aliases else {}
-    chrom, start = _tile(opened, rules)
-    counts.add("bins tiled", len(start), f"{rules.bin} bp")
-    labels = np.zeros((len(start), len(peaks)), bool)
-    for column, (name, path) in enumerate(peaks.items()):
-        table, _ = readers.rename_chromosomes(
-            readers.read_peaks(path), opened.lengths, alias_table, path
+    bins = _tile(opened, rules)
+    counts.add("bins tiled", len(bins), f"{rules.bin} bp")
+    read = partial(_carriers, genome=opened, aliases=alias_table, rules=rules)
+    with ThreadPoolExecutor(threads) as pool:
+        carriers = list(pool.map(read, peaks.values()))
+    for name, found in zip(peaks, carriers, strict=True):
+        counts.add("bins labelled", len(found), name)
+    labels = Labels.join(carriers, len(bins))
+    kept = ~_excluded(opened, bins, rules, excluded, alias_table, counts)
+    split = splits.by_chromosome_number(opened.names, bins.chrom, test, validation)
+    kept = _without_unknown_and_leaks(opened, bins, rules, split, kept, max_unknown, threads, counts)
+    if not len(kept):
+        raise InputError(
+            f"multitask: no bin is left of {len(bins)} ({counts.drops()}); check"
+            " genome: excluded, ignored_chromosomes and windows: max_unknown"
         )
-        labels[:, column] = _label(table, opened, chrom, start, rules)
-        counts.add("bins labelled", labels[:, column].sum(), name)
-    blocked = readers.read_excluded(excluded, opened.lengths, alias_table, counts)
-    anywhere = BinRules(bin=rules.bin, label="overlap", min_overlap=1 / rules.bin)
-    keep = ~_label(blocked, opened, chrom, start, anywhere)
-    counts.add("dropped: in an excluded region", (~keep).sum())
-    chrom, start, labels = chrom[keep], start[keep], labels[keep]
-    split = splits.by_chromosome(np.asarray(opened.names, object)[chrom], test, validation)
-    sampled = _sample(labels, rules.empty_share, seed)
-    keep = sampled | (split == 2)
-    counts.add("left out: training and validation bins without a label", (~keep).sum())
-    kept = [array[keep] for array in (chrom, start, labels, split, sampled)]
-    _finish(opened, kept, list(peaks), rules, max_unknown, seed, counts, output, qc)
+    bins, split, labels = bins.take(kept), split[kept], labels.take(kept)
+    names, labels = _frequent(list(peaks), labels, split, rules, counts)
+    sampled = _sample(labels.any, split, rules.empty_per_labelled, seed)
+    stored = np.flatnonzero(sampled | (split > 0))
+    counts.add("left out: training bins without a label", len(bins) - len(stored))
+    bins, split, labels = bins.take(stored), split[stored], labels.take(stored)
+    _require_labels(labels.any, split, sampled[stored], counts)
+    flank = (rules.context - rules.bin) // 2
+    store = BinStore(
+        genome=opened,
+        chrom=bins.chrom,
+        start=bins.start - flank,
+        split=split,
+        kind=(~sampled[stored]).astype(np.uint8),
+        offsets=labels.offsets,
+        tracks=labels.tracks,
+        info={
+            "dataset": "multitask",
+            "alphabet": "dna",
+            "labels": "binary",
+            "targets": names,
+            "left_out": [name for name in peaks if name not in names],
+            "kinds": ["sampled", "unsampled"],
+            "chromosomes": [[name, opened.lengths[name]] for name in opened.names],
+            "bin": rules.bin,
+            "context": rules.context,
+            "seed": seed,
+            "genome_sha256": opened.digest(),
+            "peaks_sha256": {name: file_digest(path) for name, path in peaks.items()},
+        },
+    )
+    with atomic(qc) as temporary:
+        write_table(counts.frame(), temporary)
+        store.write(output)
 
 
-def _tile(genome: Genome, rules: BinRules) -> tuple[np.ndarray, np.ndarray]:
-    """Chromosome numbers and first bases of all whole bins."""
-    n_bins = [
-        0 if name in rules.ignored_chromosomes else length // rules.bin
-        for name, length in genome.lengths.items()
-    ]
-    chrom = np.repeat(np.arange(len(n_bins)), n_bins)
+def _tile(genome: Genome, rules: BinRules) -> Bins:
+    """All whole bins of the chromosomes that are not ignored."""
+    n_bins = _bins_by_chromosome(genome, rules)
+    chrom = np.repeat(np.arange(len(n_bins), dtype=np.int32), n_bins)
     first = np.repeat(np.cumsum([0, *n_bins])[:-1], n_bins)
-    return chrom, (np.arange(len(chrom)) - first) * rules.bin
+    return Bins(chrom, (np.arange(len(chrom)) - first) * rules.bin)
 
 
-def _label(table: pd.DataFrame, genome: Genome, chrom, start, rules: BinRules) -> np.ndarray:
-    """Which bins carry the label of one dataset's peaks, bool [N]."""
+def _bins_by_chromosome(genome: Genome, rules: BinRules) -> np.ndarray:
+    """Whole bins of each chromosome, int64."""
+    lengths = np.array(list(genome.lengths.values()), np.int64)
+    ignored = np.isin(genome.names, list(rules.ignored_chromosomes))
+    return np.where(ignored, 0, lengths // rules.bin)
+
+
+def _carriers(path: str | Path, genome: Genome, aliases: Mapping, rules: BinRules) -> np.ndarray:
+    """Numbers of the bins that carry the label of a file's peaks, ascending, each once."""
+    table, _ = readers.rename_chromosomes(
+        readers.read_peaks(path), genome.lengths, dict(aliases), path
+    )
+    return _labelled(table, genome, rules)
+
+
+def _labelled(table: pd.DataFrame, genome: Genome, rules: BinRules) -> np.ndarray:
+    """Numbers of the bins that intervals (columns chrom, start, end, summit) label, ascending."""
     index = pd.Index(genome.names).get_indexer(table.chrom)
-    n_bins = np.bincount(chrom, minlength=len(genome.names))
+    n_bins = _bins_by_chromosome(genome, rules)
     first = np.cumsum(n_bins) - n_bins
     if rules.label == "site":
-        bin_of = table.summit.to_numpy() // rules.bin
-        peak, span = np.arange(len(table)), np.ones(len(table), np.int64)
+        bin_of, peak = table.summit.to_numpy() // rules.bin, np.arange(len(table))
     else:
         begin, end = table.start.to_numpy(), table.end.to_numpy()
         span = (end - 1) // rules.bin - begin // rules.bin + 1
@@ -104,9 +231,8 @@ def _label(table: pd.DataFrame, genome: Genome, chrom, start, rules: BinRules) -
         enough = high - low >= rules.min_overlap * rules.bin
         peak, bin_of = peak[enough], bin_of[enough]
     whole = bin_of < n_bins[index[peak]]
-    labelled = np.zeros(len(start), bool)
-    labelled[first[index[peak[whole]]] + bin_of[whole]] = True
-    return labelled
+    found = np.sort(first[index[peak[whole]]] + bin_of[whole])
+    return found[np.diff(found, prepend=-1) > 0]
 
 
 def _count_up(lengths: np.ndarray) -> np.ndarray:
@@ -114,62 +240,130 @@ def _count_up(lengths: np.ndarray) -> np.ndarray:
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
-def _sample(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Bins with a label and a random share of the others, bool [N]."""
-    chosen = labels.any(1)
-    return chosen | (np.random.default_rng(seed).random(len(chosen)) < share)
-
-
-def _finish(genome, kept, names, rules, max_unknown, seed, counts, output, qc) -> None:
-    """Extract contexts, drop N and leaks, write store and QC table, both whole."""
-    chrom, start, labels, split, sampled = kept
-    flank = (rules.context - rules.bin) // 2
-    chrom_names = np.asarray(genome.names, object)[chrom]
-    codes = extract_windows(genome, chrom_names, start - flank, rules.context)
-    unknown = (codes == UNKNOWN).mean(1) > max_unknown
-    counts.add("dropped: too many N", unknown.sum())
-    learned = np.flatnonzero((split < 2) & ~unknown)
-    leaked = splits.repeats(codes[learned], codes[(split == 2) & ~unknown])
-    counts.add("dropped: sequence also in the test split", leaked.sum(), "either strand")
-    keep = ~unknown
-    keep[learned[leaked]] = False
-    splits.check_no_leak(codes[keep], split[keep], chrom_names[keep], (start - flank)[keep])
-    _require_labels(labels[keep], split[keep], counts)
-    store = SequenceStore(
-        codes=codes[keep],
-        targets=labels[keep].astype(np.float32),
-        split=split[keep],
-        kind=(~sampled[keep]).astype(np.uint8),
-        parent=np.arange(keep.sum()),
-        chrom=chrom[keep].astype(np.int32),
-        start=(start - flank)[keep],
-        strand=np.zeros(keep.sum(), np.uint8),
-        info={
-            "dataset": "multitask",
-            "alphabet": "dna",
-            "labels": "binary",
-            "targets": names,
-            "kinds": ["sampled", "unsampled"],
-            "chromosomes": genome.names,
-            "bin": rules.bin,
-            "seed": seed,
-        },
+def _excluded(genome, bins, rules, paths, aliases, counts: Counts) -> np.ndarray:
+    """Whether each bin touches an excluded region, bool [N]."""
+    regions = readers.read_excluded(paths, genome.lengths, aliases, counts)
+    touching = BinRules(
+        bin=rules.bin,
+        label="overlap",
+        min_overlap=1 / rules.bin,
+        ignored_chromosomes=rules.ignored_chromosomes,
     )
-    with atomic(qc) as temporary:
-        write_table(counts.frame(), temporary)
-        store.write(output)
+    blocked = np.zeros(len(bins), bool)
+    blocked[_labelled(regions, genome, touching)] = True
+    counts.add("dropped: in an excluded region", blocked.sum())
+    return blocked
 
 
-def _require_labels(labels, split, counts: Counts) -> None:
-    if not labels.any():
+def _without_unknown_and_leaks(
+    genome, bins, rules, split, kept, max_unknown, threads, counts: Counts
+) -> np.ndarray:
+    """Numbers of the bins of a mask `kept` that are known well enough and leak into no test.
+
+    Contexts are compared by 64-bit hashes that are the same on both strands: equal ones are always
+    found, and among 10 million a different one is taken for equal with a chance of 1e-6 or so.
+    """
+    rows = np.flatnonzero(kept)
+    unknown, hashes = look_at_contexts(genome, bins.take(rows), rules, threads)
+    known = unknown <= max_unknown * rules.context
+    counts.add("dropped: too many N", (~known).sum())
+    rows, hashes = rows[known], hashes[known]
+    tested = split[rows] == splits.TEST
+    leaked = ~tested
+    leaked[leaked] = np.isin(hashes[leaked], hashes[tested])
+    counts.add("dropped: sequence also in the test split", leaked.sum(), "either strand")
+    return rows[~leaked]
+
+
+def look_at_contexts(
+    genome: Genome, bins: Bins, rules: BinRules, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each bin's context the number of N, int32 [N], and a hash, uint64 [N].
+
+    A sequence and its reverse complement have the same hash.
+    """
+    unknown, hashes = np.empty(len(bins), np.int32), np.empty(len(bins), np.uint64)
+    flank = (rules.context - rules.bin) // 2
+
+    def look(first: int) -> None:
+        rows = slice(first, first + _BLOCK)
+        chrom = bins.chrom[rows]
+        begins, ends = genome.offsets[chrom], genome.ends[chrom]
+        places = begins + bins.start[rows] - flank
+        _look(genome.flat, places, begins, ends, rules.context, unknown[rows], hashes[rows])
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(look, range(0, len(bins), _BLOCK)))
+    return unknown, hashes
+
+
+@compiled()
+def _look(flat, first, begins, ends, length, unknown, hashes):
+    codes = np.empty((1, length), np.uint8)
+    strands = np.zeros((2, -(-length // 8) * 8), np.uint8)
+    words = strands.view(np.uint64)
+    for i in range(len(first)):
+        gather(flat, first[i : i + 1], begins[i : i + 1], ends[i : i + 1], codes)
+        missing = 0
+        for b in range(length):
+            code = codes[0, b]
+            missing += code == UNKNOWN
+            strands[0, b] = code
+            strands[1, length - 1 - b] = np.uint8(3) - code if code < UNKNOWN else code
+        unknown[i] = missing
+        hashes[i] = min(_hash(words[0]), _hash(words[1]))
+
+
+@compiled()
+def _hash(words):
+    """Words uint64 mixed one after the other by the finaliser of MurmurHash3 (Appleby 2011)."""
+    state = np.uint64(len(words))
+    for word in words:
+        state = (state ^ word) * np.uint64(0xFF51AFD7ED558CCD)
+        state ^= state >> np.uint64(33)
+    state *= np.uint64(0xC4CEB9FE1A85EC53)
+    return state ^ (state >> np.uint64(33))
+
+
+def _frequent(names, labels: Labels, split, rules, counts: Counts) -> tuple[list[str], Labels]:
+    """Names and labels of the tracks with enough labelled training bins."""
+    found = labels.positives(split == splits.TRAIN, len(names))
+    kept = found >= rules.min_positives
+    for name, n in zip(names, found, strict=True):
+        if n < rules.min_positives:
+            counts.add("labelled training bins of a track left out", n, name)
+            log.info(
+                "track %s is left out: %d labelled training bins (min_positives is %d)",
+                name, n, rules.min_positives,
+            )  # fmt: skip
+    if not kept.any():
         raise InputError(
-            "multitask: no bin carries a label; for narrow peaks set multitask: label: site, or"
-            " lower min_overlap"
+            f"multitask: no track has {rules.min_positives} labelled training bins; for narrow"
+            " peaks set multitask: label: site, lower min_overlap or min_positives, or give more"
+            " training chromosomes"
         )
+    return [n for n, k in zip(names, kept, strict=True) if k], labels.keep_tracks(kept)
+
+
+def _sample(labelled, split, per_labelled: float | None, seed: int) -> np.ndarray:
+    """Bins with a label and, in each split, as many others as asked for; bool [N]."""
+    if per_labelled is None:
+        return np.ones(len(labelled), bool)
+    chosen = labelled.copy()
+    for code in range(3):
+        empty = np.flatnonzero((split == code) & ~labelled)
+        wanted = round(per_labelled * (labelled & (split == code)).sum())
+        rng = np.random.default_rng([seed, code])
+        chosen[rng.choice(empty, min(wanted, len(empty)), replace=False, shuffle=False)] = True
+    return chosen
+
+
+def _require_labels(labelled, split, sampled, counts: Counts) -> None:
     for code, name in enumerate(("train", "validation", "test")):
         chosen = split == code
-        counts.add(f"{name} bins", chosen.sum(), f"{int(labels[chosen].any(1).sum())} labelled")
-        if not labels[chosen].any():
+        note = f"{int(labelled[chosen].sum())} labelled, {int(sampled[chosen].sum())} sampled"
+        counts.add(f"{name} bins", chosen.sum(), note)
+        if not labelled[chosen].any():
             raise InputError(
                 f"multitask: no {name} bin carries a label; choose other {name} chromosomes in"
                 " splits or more datasets in multitask: datasets"

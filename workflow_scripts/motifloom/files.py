@@ -108,14 +108,19 @@ def collect_tables(tables: Iterable[str | Path], output: str | Path) -> None:
     write_table(pd.concat(frames), output)
 
 
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def keep_verified(source: str | Path, output: str | Path, sha256: str) -> None:
     """Copy a file whose content has the digest `sha256` (hexadecimal; "" accepts any).
 
     Raises InputError where it has another: the file was cut short or has changed at its source.
     """
     check_readable(source)
-    with open(source, "rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = file_digest(source)
     if sha256 and found != sha256:
         raise InputError(
             f"{output}: the downloaded file has sha256 {found}, expected {sha256}; fetch it again,"

@@ -129,6 +129,10 @@ class Genome:
             )
         return np.repeat(found, np.diff(begins, append=len(names)))
 
+    def digest(self) -> str:
+        """SHA-256 of the base codes, hexadecimal."""
+        return hashlib.sha256(self.flat).hexdigest()
+
     def codes(self, chrom: str) -> np.ndarray:
         """Base codes, uint8 [length], of one chromosome; InputError where there is no such one."""
         index = self.indices([chrom])[0]

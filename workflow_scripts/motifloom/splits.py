@@ -92,6 +92,13 @@ def by_chromosome(
     return split
 
 
+def by_chromosome_number(
+    names: Sequence[str], chrom: np.ndarray, test: Collection[str], validation: Collection[str]
+) -> np.ndarray:
+    """As `by_chromosome`, of numbers `chrom` int [N] into the chromosomes' names."""
+    return by_chromosome(names, test, validation)[chrom]
+
+
 def by_clusters(
     clusters: np.ndarray, fraction: float, seed: int, split_code: int, current: np.ndarray
 ) -> np.ndarray:
