@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from motifloom.sequences import encode
-from motifloom.store import SPLITS, SequenceStore
+from motifloom.bin_store import BinStore
+from motifloom.sequences import Genome, encode
+from motifloom.store import SPLITS, SequenceStore, write_arrays
 
 
 def random_codes(seed, n, length, letters=4):
@@ -45,6 +46,46 @@ def store_of(codes, targets, split, /, kind=None, kinds=("site",), **info):
         chrom=np.full(n, -1, np.int32),
         start=np.full(n, -1),
         strand=np.zeros(n, np.uint8),
+        info=defaults | info,
+    )
+
+
+def genome_of(records, path=None):
+    """A genome of records name -> letters; encoded at `path`, where one is given."""
+    names, codes = list(records), [encode(letters) for letters in records.values()]
+    lengths = [len(block) for block in codes]
+    if path is not None:
+        info = {"chromosomes": names, "lengths": lengths}
+        write_arrays(path, {"codes": ((sum(lengths),), np.uint8)}, codes, info)
+        return Genome.open(path)
+    return Genome(names, lengths, np.concatenate(codes))
+
+
+def bin_store_of(records, chroms, starts, labels, split, /, kind=None, genome=None, **info):
+    """A store of bins; labels 0/1 [n, T], `split` names, `starts` those of the contexts.
+
+    `info` holds bin and context; the genome is `genome`, or that of `records`.
+    """
+    genome = genome_of(records) if genome is None else genome
+    labels = np.asarray(labels)
+    defaults = {
+        "dataset": "multitask",
+        "alphabet": "dna",
+        "labels": "binary",
+        "targets": [f"TF{column + 1}" for column in range(labels.shape[1])],
+        "left_out": [],
+        "kinds": ["sampled", "unsampled"],
+        "chromosomes": [[name, genome.lengths[name]] for name in genome.names],
+        "seed": 1,
+    }
+    return BinStore(
+        genome=genome,
+        chrom=genome.indices(chroms).astype(np.int32),
+        start=np.asarray(starts, np.int64),
+        split=np.array([SPLITS.index(name) for name in split], np.uint8),
+        kind=np.zeros(len(labels), np.uint8) if kind is None else np.asarray(kind, np.uint8),
+        offsets=np.concatenate([[0], np.cumsum((labels > 0).sum(1))]),
+        tracks=np.nonzero(labels)[1].astype(np.int32),
         info=defaults | info,
     )
 

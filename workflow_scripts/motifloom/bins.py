@@ -99,7 +99,9 @@ class Labels:
 
     def positives(self, chosen: np.ndarray, n_tracks: int) -> np.ndarray:
         """How many bins of a mask [N] each track labels, int64 [n_tracks]."""
-        return np.bincount(self.tracks[np.repeat(chosen, np.diff(self.offsets))], minlength=n_tracks)
+        return np.bincount(
+            self.tracks[np.repeat(chosen, np.diff(self.offsets))], minlength=n_tracks
+        )
 
     def keep_tracks(self, kept: np.ndarray) -> "Labels":
         """Without the tracks that are not kept (bool [T]); the others are renumbered."""
@@ -149,7 +151,9 @@ def build_bins(
     labels = Labels.join(carriers, len(bins))
     kept = ~_excluded(opened, bins, rules, excluded, alias_table, counts)
     split = splits.by_chromosome_number(opened.names, bins.chrom, test, validation)
-    kept = _without_unknown_and_leaks(opened, bins, rules, split, kept, max_unknown, threads, counts)
+    kept = _without_unknown_and_leaks(
+        opened, bins, rules, split, kept, max_unknown, threads, counts
+    )
     if not len(kept):
         raise InputError(
             f"multitask: no bin is left of {len(bins)} ({counts.drops()}); check"

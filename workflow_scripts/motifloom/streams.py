@@ -36,27 +36,34 @@ class Batch(NamedTuple):
     size: int
 
 
-class Share(NamedTuple):
-    """The part of each batch that one of several processes sees: every `world`-th example."""
+def batch_of(codes: np.ndarray, targets: np.ndarray, rank: int, world: int) -> Batch:
+    """The part of a whole batch, codes [n, L] and targets [n, T], that process `rank` sees."""
+    own = share_of(len(codes), rank, world)
+    return _batch(codes[own], targets[own], rank, len(codes))
 
-    rank: int = 0
-    world: int = 1
 
-    def of(self, n: int) -> np.ndarray:
-        """Places, int64, within a batch of n examples; the first one where none is left."""
-        own = np.arange(self.rank, n, self.world)
-        return own if len(own) else np.zeros(1, np.int64)
+def share_of(n: int, rank: int, world: int) -> np.ndarray:
+    """Places, int64, in a batch of n that process `rank` of `world` sees: every world-th one.
 
-    def batch(self, codes: np.ndarray, targets: np.ndarray, size: int) -> Batch:
-        """A Batch of this process's examples out of `size`."""
-        weight = torch.full((len(codes),), float(self.rank < size))
-        return Batch(torch.from_numpy(codes), torch.from_numpy(targets), weight, size)
+    A process for which none is left sees the first one, which then does not count.
+    """
+    own = np.arange(rank, n, world)
+    return own if len(own) else np.zeros(1, np.int64)
+
+
+def _batch(codes: np.ndarray, targets: np.ndarray, rank: int, size: int) -> Batch:
+    """A Batch of the examples that process `rank` sees of `size`."""
+    weight = torch.full((len(codes),), float(rank < size))
+    return Batch(torch.from_numpy(codes), torch.from_numpy(targets), weight, size)
 
 
 class BinStream:
     """Shuffled batches of bins (a `training.Stream`).
 
-    rows: ascending row numbers of the store; margin: bases read beyond the context on both sides.
+    rows:        ascending row numbers of the store
+    size:        examples of a batch, in all processes together
+    margin:      bases read beyond the context on both sides
+    rank, world: which process this is, and of how many; each sees its share of every batch
     """
 
     def __init__(
@@ -67,10 +74,11 @@ class BinStream:
         seed: int,
         *,
         margin: int = 0,
-        share: Share = Share(),
+        rank: int = 0,
+        world: int = 1,
     ):
         self.store, self.rows, self.size = store, rows, size
-        self.seed, self.margin, self.share = seed, margin, share
+        self.seed, self.margin, self.rank, self.world = seed, margin, rank, world
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.size)
@@ -82,14 +90,50 @@ class BinStream:
 
     def _read(self, order: np.ndarray, number: int) -> Batch:
         places = order[number * self.size : (number + 1) * self.size]
-        rows = self.rows[places[self.share.of(len(places))]]
-        return self.share.batch(
-            self.store.codes(rows, self.margin), self.store.labels(rows), len(places)
-        )
+        rows = self.rows[places[share_of(len(places), self.rank, self.world)]]
+        codes, labels = self.store.codes(rows, self.margin), self.store.labels(rows)
+        return _batch(codes, labels, self.rank, len(places))
+
+
+class ArrayStream:
+    """Shuffled batches of arrays, codes uint8 [N, L] and targets float32 [N, T], maybe mapped.
+
+    `rows`, `size`, `seed`, `rank` and `world` as those of `BinStream`.
+    """
+
+    def __init__(
+        self,
+        codes: np.ndarray,
+        targets: np.ndarray,
+        rows: np.ndarray,
+        size: int,
+        seed: int,
+        *,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        self.codes, self.targets, self.rows, self.size = codes, targets, rows, size
+        self.seed, self.rank, self.world = seed, rank, world
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.size)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from number `first` on; those before are not read."""
+        order = shuffled(len(self.rows), np.random.default_rng([self.seed, epoch]))
+        return ahead(lambda number: self._read(order, number), range(first, len(self)))
+
+    def _read(self, order: np.ndarray, number: int) -> Batch:
+        places = order[number * self.size : (number + 1) * self.size]
+        rows = self.rows[places[share_of(len(places), self.rank, self.world)]]
+        return _batch(self.codes[rows], self.targets[rows], self.rank, len(places))
 
 
 class BinReader:
-    """Batches of bins in the order of `rows`, anew at each iteration; `crop` as `codes` takes it."""
+    """Batches of bins in the order of `rows`, anew at each iteration.
+
+    `crop` bases of the contexts are left out on both sides.
+    """
 
     def __init__(self, store: BinStore, rows: np.ndarray, size: int, crop: int = 0):
         self.store, self.rows, self.size, self.crop = store, rows, size, crop
@@ -100,7 +144,7 @@ class BinReader:
     def _read(self, first: int) -> Batch:
         rows = self.rows[first : first + self.size]
         codes = self.store.codes(rows, crop=self.crop)
-        return Share().batch(codes, self.store.labels(rows), len(rows))
+        return _batch(codes, self.store.labels(rows), 0, len(rows))
 
 
 def shuffled(n: int, rng: np.random.Generator, run: int = RUN, pool: int = POOL) -> np.ndarray:
