@@ -122,7 +122,10 @@ def _parse(text: str, separator: str, path: str | Path) -> _Table:
         na_filter=False,
         quoting=csv.QUOTE_NONE,
     )
-    return _Table(fields.apply(lambda column: column.str.strip()), lines)
+    # Looking at every field is what takes longest, and few files have blanks to take away.
+    if " " in text or not text.isascii():
+        fields = fields.apply(lambda column: column.str.strip())
+    return _Table(fields, lines)
 
 
 def _layout(text: str, separator: str) -> tuple[np.ndarray, np.ndarray]:
@@ -200,6 +203,8 @@ def _scores(table: _Table, path: str | Path) -> np.ndarray:
 def _integers(table: _Table, column: int, name: str, path: str | Path) -> np.ndarray:
     """One column as int64; InputError at the first field that is no integer."""
     texts = table.fields[column]
+    if _all_digits(texts):
+        return texts.to_numpy(object).astype(np.int64)
     _refuse(
         ~texts.str.fullmatch(r"[-+]?\d{1,18}", flags=re.ASCII).to_numpy(bool),
         table.lines,
@@ -210,6 +215,14 @@ def _integers(table: _Table, column: int, name: str, path: str | Path) -> np.nda
         ),
     )
     return texts.astype(np.int64).to_numpy()
+
+
+def _all_digits(texts: pd.Series) -> bool:
+    """Whether all texts are of 1 to 18 digits; told much faster than by matching each."""
+    listed = texts.tolist()
+    together = "".join(listed)
+    sizes = [len(text) for text in listed]
+    return together.isascii() and together.isdigit() and min(sizes) > 0 and max(sizes) <= 18
 
 
 def _numbers(
