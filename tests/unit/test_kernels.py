@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from builders import info_of, random_codes, store_of
+from builders import bin_store_of, genome_of, info_of, random_codes, store_of
 
-from motifloom import models
+from motifloom import kernels, models
 from motifloom.files import read_table
 from motifloom.kernels import export_motifs
 from motifloom.motifs import consensus, read_meme, read_motifs
-from motifloom.sequences import encode, one_hot, reverse_complement
+from motifloom.sequences import decode, encode, one_hot, reverse_complement
 
 WORDS = ("GATTA", "CCGCC")
 
@@ -18,8 +18,8 @@ def network_of(words=WORDS, threshold=4.0, weights=(1.0, -1.0), **settings):
     """Each kernel is one word; only all five bases right exceed the threshold."""
     network = models.DeepBind(12, n_kernels=len(words), kernel_size=5, **settings)
     with torch.no_grad():
-        kernels = one_hot(np.stack([encode(word) for word in words]))
-        network.conv.weight.copy_(torch.from_numpy(kernels))
+        bank = one_hot(np.stack([encode(word) for word in words]))
+        network.conv.weight.copy_(torch.from_numpy(bank))
         network.conv.bias.fill_(-threshold)
         if not settings.get("hidden_units"):
             network.dense.weight.copy_(torch.tensor([weights]))
@@ -151,9 +151,9 @@ def test_sites_of_bins_lie_in_the_bin(tmp_path):
         30, 1, n_kernels=2, kernel_size=5, pool_size=4, lstm_units=2, dense_units=0, centre=8,
         direct=True,
     )  # fmt: skip
-    kernels = one_hot(np.stack([encode(word) for word in WORDS]))
+    words = one_hot(np.stack([encode(word) for word in WORDS]))
     with torch.no_grad():
-        danq.conv.weight.copy_(torch.from_numpy(kernels))
+        danq.conv.weight.copy_(torch.from_numpy(words))
         danq.conv.bias.fill_(-4)
     # The bin is at 11 to 19; GATTA overlaps it, its copy at the end of the context does not.
     codes = np.full((4, 30), 3, np.uint8)
@@ -161,11 +161,31 @@ def test_sites_of_bins_lie_in_the_bin(tmp_path):
     codes[1, 11:16] = reverse_complement(encode("GATTA"))
     codes[2, 8:13] = encode("GATTA")
     codes[3, 25:30] = encode("GATTA")
-    store_of(codes, [1] * 4, ["train"] * 4, bin=8).write(tmp_path / "s.safetensors")
+    records = {f"chr{i}": decode(row) for i, row in enumerate(codes)}
+    genome_of(records, tmp_path / "genome.safetensors")
+    # Neither an unlabelled nor a test bin counts.
+    bin_store_of(
+        records, [*records, "chr0", "chr0"], [0] * 6, [[1]] * 4 + [[0], [1]],
+        ["train"] * 3 + ["validation", "train", "test"], bin=8, context=30,
+    ).write(tmp_path / "s.safetensors")  # fmt: skip
     weights = save(tmp_path / "w.safetensors", [danq])
-    table, _ = export(tmp_path, weights, tmp_path / "s.safetensors")
+    genome = tmp_path / "genome.safetensors"
+    table, _ = export(tmp_path, weights, tmp_path / "s.safetensors", genome=genome)
     assert table.n_sites["k00"] == 2
     assert table.consensus["k00"] == "GATTA"
+
+
+def test_sites_of_many_bins_come_from_some_of_them(monkeypatch):
+    records = {"chr1": decode(random_codes(0, 1, 600)[0])}
+    labels = [[i % 2] for i in range(60)]
+    bins = bin_store_of(
+        records, ["chr1"] * 60, 10 * np.arange(60), labels, ["train"] * 60, bin=10, context=10
+    )
+    monkeypatch.setattr(kernels, "_MOST_BINS", 7)
+    found = kernels._labelled_bins(bins, 4)
+    # Of the 30 labelled ones, from the first to the last.
+    rows = 1 + 2 * np.array([0, 4, 9, 14, 19, 24, 29])
+    assert found.tolist() == bins.codes(rows).tolist()
 
 
 def test_the_same_bytes_twice(tmp_path):

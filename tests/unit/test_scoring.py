@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from builders import info_of, store_of
+from builders import bin_store_of, genome_of, info_of, store_of
 
 from motifloom import models, scoring
 from motifloom.baselines import write_scores
@@ -14,7 +14,7 @@ from motifloom.evaluation import TEXT_COLUMNS
 from motifloom.files import InputError, read_table
 from motifloom.motifs import Motif, write_meme
 from motifloom.sequences import decode, encode, one_hot, reverse_complement
-from motifloom.store import read_arrays
+from motifloom.store import read_arrays, write_arrays
 
 WORD = "ACGT"
 TEST = {"n_bootstrap": 20, "seed": 1}
@@ -321,56 +321,107 @@ def danq(path, targets=("set1", "set2")):
 
 def bins_store(tmp_path):
     """Bins of 6 bases in contexts of 12; set1 has the word in the bin, set2 in a flank."""
-    bins = ["TTACGT", "ACGTCC", "TTTTTT", "CCCCCC", "TTATTT"]
-    codes = rows_of(*[f"GGG{letters}ACG" for letters in bins], "A" * 12)
+    middles = ["TTACGT", "ACGTCC", "TTTTTT", "CCCCCC", "TTATTT"]
+    contexts = [f"GGG{letters}ACG" for letters in middles] + ["A" * 12]
+    records = {f"chr{i}": letters for i, letters in enumerate(contexts)}
+    genome_of(records, tmp_path / "genome.safetensors")
     labels = [[1, 0], [1, 1], [0, 0], [0, 0], [0, 1], [1, 1]]
-    store = store_of(
-        codes,
+    store = bin_store_of(
+        records,
+        list(records),
+        [0] * 6,
         labels,
         ["test"] * 5 + ["train"],
         kind=[0, 0, 0, 1, 0, 0],
-        kinds=("sampled", "unsampled"),
         bin=6,
+        context=12,
         targets=["set1", "set2"],
+        left_out=["set3"],
     )
     store.write(tmp_path / "bins.safetensors")
-    return tmp_path / "bins.safetensors"
+    return store
 
 
-def test_predicted_bins(tmp_path):
+def predict(tmp_path, weights):
+    scoring.predict_bins(
+        tmp_path / "bins.safetensors",
+        tmp_path / "genome.safetensors",
+        weights,
+        tmp_path / "scores.safetensors",
+    )
+    return tmp_path / "scores.safetensors"
+
+
+@pytest.mark.parametrize("block", [2, 5, 8])
+def test_predicted_bins(tmp_path, monkeypatch, block):
+    monkeypatch.setattr(scoring, "BLOCK", block)
     store, weights = bins_store(tmp_path), danq(tmp_path / "danq.safetensors")
-    scoring.predict_bins(store, weights, tmp_path / "scores.safetensors")
-    arrays, info = read_arrays(tmp_path / "scores.safetensors")
-    codes = np.array(read_arrays(store)[0]["codes"][:5])
-    np.testing.assert_allclose(arrays["scores"], models.load(weights).score(codes), atol=1e-6)
-    assert arrays["scores"].shape == (5, 2)
-    assert info == {"rows": "test"}
+    path = predict(tmp_path, weights)
+    arrays, info = read_arrays(path)
+    assert arrays["scores"].shape == (-(-5 // block), 2, block)
+    assert np.isnan(arrays["scores"]).sum() == 2 * (-5 % block)
+    assert info == {"rows": "test", "n": 5, "targets": ["set1", "set2"]}
+    expected = models.load(weights).score(store.codes(np.arange(5)))
+    for column, target in enumerate(("set1", "set2")):
+        found = scoring.read_track(path, target)
+        np.testing.assert_allclose(found, expected[:, column], atol=1e-6)
+    with pytest.raises(InputError, match="has no scores of 'set3'"):
+        scoring.read_track(path, "set3")
+
+
+def test_no_more_bins_are_held_than_a_block(tmp_path, monkeypatch):
+    bins_store(tmp_path)
+    monkeypatch.setattr(scoring, "BLOCK", 2)
+    sizes = []
+    codes = scoring.BinStore.codes
+
+    def counted(self, rows, *rest, **more):
+        sizes.append(len(rows))
+        return codes(self, rows, *rest, **more)
+
+    monkeypatch.setattr(scoring.BinStore, "codes", counted)
+    path = predict(tmp_path, danq(tmp_path / "danq.safetensors"))
+    evaluate_set(tmp_path, path, "set1")
+    assert sizes == [2, 2, 1] * 2
 
 
 def test_predictions_for_other_targets(tmp_path):
-    store, weights = bins_store(tmp_path), danq(tmp_path / "danq.safetensors", ("set1", "set3"))
+    bins_store(tmp_path)
     with pytest.raises(InputError, match="its targets are not those of"):
-        scoring.predict_bins(store, weights, tmp_path / "scores.safetensors")
+        predict(tmp_path, danq(tmp_path / "danq.safetensors", ("set1", "set3")))
 
 
-def test_evaluated_bins(tmp_path, meme):
-    from motifloom.store import write_arrays
+def write_predictions(tmp_path, scores):
+    """Scores [n, T] in blocks of 2 bins."""
+    n = len(scores)
+    padded = np.full((n + n % 2, 2), np.nan, np.float32)
+    padded[:n] = scores
+    blocks = padded.reshape(-1, 2, 2).swapaxes(1, 2)
+    info = {"n": n, "targets": ["set1", "set2"]}
+    write_arrays(tmp_path / "danq.scores", {"scores": (blocks.shape, np.float32)}, [blocks], info)
+    return tmp_path / "danq.scores"
 
-    store = bins_store(tmp_path)
-    scores = np.array([[5, 0], [4, 0], [3, 0], [9, 0], [1, 0]], np.float32)
-    write_arrays(tmp_path / "danq.scores", {"scores": ((5, 2), np.float32)}, [scores], {})
+
+def evaluate_set(tmp_path, scores, dataset, motif=""):
     scoring.evaluate_bins(
-        store,
-        {"danq": tmp_path / "danq.scores"},
+        tmp_path / "bins.safetensors",
+        tmp_path / "genome.safetensors",
+        {"danq": scores},
         deepbind(tmp_path / "w.safetensors", members=(1.0, 1.0)),
         tmp_path / "metrics.tsv",
-        dataset="set1",
+        dataset=dataset,
         tf="TF1",
-        motif=meme,
+        motif=motif,
         release="JASPAR2024",
         **TEST,
     )
-    table = read_table(tmp_path / "metrics.tsv", TEXT_COLUMNS)
+    return read_table(tmp_path / "metrics.tsv", TEXT_COLUMNS)
+
+
+def test_evaluated_bins(tmp_path, meme):
+    bins_store(tmp_path)
+    scores = write_predictions(tmp_path, [[5, 0], [4, 0], [3, 0], [9, 0], [1, 0]])
+    table = evaluate_set(tmp_path, scores, "set1", meme)
     assert table.model.tolist() == ["danq", "tiny", "pwm"] * 2
     assert table.examples.tolist() == ["bins"] * 3 + ["bins-all"] * 3
     assert table.negatives.tolist() == ["bins"] * 6
@@ -381,6 +432,25 @@ def test_evaluated_bins(tmp_path, meme):
     assert table.members.tolist() == [1, 2, 1] * 2
     # Two equal members, and the ensemble alone has any.
     assert table.auroc_members_sd.fillna(-1).tolist() == [-1, 0, -1] * 2
+
+
+def test_bins_are_scored_alike_in_blocks(tmp_path, meme, monkeypatch):
+    bins_store(tmp_path)
+    scores = write_predictions(tmp_path, np.arange(10.0).reshape(5, 2))
+    whole = evaluate_set(tmp_path, scores, "set2", meme)
+    monkeypatch.setattr(scoring, "BLOCK", 2)
+    pd.testing.assert_frame_equal(evaluate_set(tmp_path, scores, "set2", meme), whole)
+
+
+def test_datasets_left_out_have_rows_without_numbers(tmp_path, meme):
+    bins_store(tmp_path)
+    scores = write_predictions(tmp_path, np.zeros((5, 2)))
+    table = evaluate_set(tmp_path, scores, "set3", meme)
+    assert table.dataset.tolist() == ["set3"] * 6
+    assert table.model.tolist() == ["danq", "tiny", "pwm"] * 2
+    assert table.examples.tolist() == ["bins"] * 3 + ["bins-all"] * 3
+    assert set(table.note) == {"too few labelled training bins (multitask: min_positives)"}
+    assert table[["n", "n_positive", "auroc", "auprc"]].isna().all(axis=None)
 
 
 # FASTA files

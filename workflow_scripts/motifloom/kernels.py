@@ -7,9 +7,13 @@ import numpy as np
 import torch
 
 from motifloom import models
+from motifloom.bin_store import BinStore
 from motifloom.files import write_table
 from motifloom.motifs import Motif, kernels_to_pwms, motif_table, write_meme
 from motifloom.store import SequenceStore
+
+# Labelled bins that sites are counted on, at most: more of them change no matrix visibly.
+_MOST_BINS = 100_000
 
 
 def export_motifs(
@@ -18,19 +22,24 @@ def export_motifs(
     meme: str | Path,
     table: str | Path,
     *,
+    genome: str | Path | None = None,
     recipe: str = "deepbind",
     top: int | None = None,
 ) -> None:
     """Write a model's kernels as a MEME file and a table of them in rank order.
 
     Of an ensemble the member with the lowest validation loss is shown. Sites are counted on the
-    bound training and validation sequences (for bins on the bin itself, half a kernel beyond its
-    edges), or the `top` of them by score.
+    bound training and validation sequences, or the `top` of them by score. With a `genome` the
+    store holds bins: sites are counted on the bin itself, half a kernel beyond its edges, of up
+    to 100,000 labelled ones evenly spread over the genome.
     """
     model = models.load(weights)
-    examples = SequenceStore.open(store)
     network = model.networks[model.info["best_member"]]
-    bound, other = _sequences(examples, network.conv.weight.shape[2])
+    if genome is None:
+        bound, other = _sequences(SequenceStore.open(store))
+    else:
+        bound = _labelled_bins(BinStore.open(store, genome), network.conv.weight.shape[2])
+        other = bound[:0]
     # A kernel sees both strands by itself, through the direct path, or where both are scored.
     both = (
         network.conv.both_strands
@@ -53,18 +62,22 @@ def export_motifs(
     write_meme(motifs, meme, "ACGU" if model.info["alphabet"] == "rna" else "ACGT")
 
 
-def _sequences(examples: SequenceStore, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bound and unbound sequences outside the test split, of bins the labelled middle."""
+def _sequences(examples: SequenceStore) -> tuple[np.ndarray, np.ndarray]:
+    """Bound and unbound sequences outside the test split."""
     learned = examples.split < 2
     bound = (examples.targets > 0).any(1)
     if examples.info["labels"] == "score":
         bound = examples.targets[:, 0] > np.median(examples.targets[learned, 0])
-    edge = 0
-    if "bin" in examples.info:
-        edge = max(0, (examples.length - examples.info["bin"]) // 2 - width // 2)
-    middle = slice(edge, examples.length - edge)
-    rows = (np.flatnonzero(learned & bound), np.flatnonzero(learned & ~bound))
-    return tuple(np.ascontiguousarray(examples.codes[part, middle]) for part in rows)
+    return examples.codes[learned & bound], examples.codes[learned & ~bound]
+
+
+def _labelled_bins(bins: BinStore, width: int) -> np.ndarray:
+    """Codes of labelled bins outside the test split, and half a kernel of `width` around them."""
+    rows = np.flatnonzero(bins.labelled() & (bins.split < 2))
+    if len(rows) > _MOST_BINS:
+        rows = rows[np.linspace(0, len(rows) - 1, _MOST_BINS).astype(np.int64)]
+    crop = max(0, (bins.length - bins.info["bin"]) // 2 - width // 2)
+    return bins.codes(rows, crop=crop)
 
 
 def _shifts(network, length: int) -> np.ndarray | None:

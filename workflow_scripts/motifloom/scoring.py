@@ -1,8 +1,9 @@
 """Trained models and known matrices on the test split, on bins and on the user's sequences."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 
 from motifloom import models, splits
 from motifloom.baselines import read_scores
+from motifloom.bin_store import BinStore
 from motifloom.databases import load_motif
 from motifloom.evaluation import (
     auroc_spread,
@@ -27,6 +29,10 @@ from motifloom.sequences import read_fasta
 from motifloom.store import SequenceStore, read_arrays, write_arrays
 
 DISTINCT = "windows-distinct"
+LEFT_OUT = "too few labelled training bins (multitask: min_positives)"
+# Bins a block of predicted scores: one track's part of a block is read with few disk accesses.
+BLOCK = 8192
+_BIN_SUBSETS = ("bins", "bins-all")
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def evaluate_windows(
     examples = SequenceStore.open(store)
     rows = examples.rows("test")
     codes = np.asarray(examples.codes[rows])
-    scored = _score_all(codes, weights, motif, release, examples.info["alphabet"] == "dna")
+    dna = examples.info["alphabet"] == "dna"
+    scored = _score_all([codes], _scorers(weights, motif, release, dna), singles=True)
     for about, scores in (read_scores(path, len(rows)) for path in baselines):
         scored[about["model"]] = Scored(about, scores)
     settings = {"n_bootstrap": n_bootstrap, "seed": seed}
@@ -78,21 +85,58 @@ def evaluate_windows(
         _classification(examples, rows, scored, named, settings, metrics, curve_table, figure)
 
 
-def _score_all(codes, weights, motif, release, both_strands, singles=True) -> dict[str, Scored]:
-    """Every model's scores, by name; with `singles` those of an ensemble's best training too."""
-    scored = {}
+@dataclass(frozen=True)
+class _Scorer:
+    """What a row says of a model, and its scores of codes uint8 [n, L].
+
+    These are float32 [1 + M, n]: those of the whole, then of each of M members; M is 0 for a
+    matrix. `best` is the number of the member that is best by validation.
+    """
+
+    about: dict
+    score: Callable[[np.ndarray], np.ndarray]
+    best: int = 0
+
+
+def _scorers(weights, motif, release, both_strands) -> dict[str, _Scorer]:
+    """Every model by name, the known matrix as "pwm"."""
+    found = {}
     for preset, path in weights.items():
         model = models.load(path)
         about = {"model": preset, "preset": preset, "members": model.info["members"]}
-        scores, members = (found[..., 0] for found in model.score_members(codes))
-        scored[preset] = Scored(about, scores, members if len(members) > 1 else None)
-        if singles and len(members) > 1:
-            single = about | {"model": f"{preset}-single", "members": 1}
-            scored[single["model"]] = Scored(single, members[model.info["best_member"]])
+        found[preset] = _Scorer(about, partial(_scores_of, model), model.info["best_member"])
     if motif:
         matrix = log_odds(load_motif(motif, release).matrix)
         about = {"model": "pwm", "preset": motif.rpartition("#")[2], "members": 1}
-        scored["pwm"] = Scored(about, matrix_scores(codes, matrix, both_strands))
+        hits = partial(matrix_scores, log_odds=matrix, both_strands=both_strands)
+        found["pwm"] = _Scorer(about, lambda codes: hits(codes)[None])
+    return found
+
+
+def _scores_of(model: models.TrainedModel, codes: np.ndarray) -> np.ndarray:
+    """Scores of an ensemble and of its members, float32 [1 + M, n], of one target."""
+    scores, members = model.score_members(codes)
+    return np.concatenate([scores[None], members])[..., 0]
+
+
+def _score_all(
+    blocks: Iterable[np.ndarray],
+    scorers: Mapping[str, _Scorer],
+    singles: bool = False,
+) -> dict[str, Scored]:
+    """Scores of the codes in all blocks; with `singles` of an ensemble's best training too."""
+    parts = {name: [] for name in scorers}
+    for codes in blocks:
+        for name, scorer in scorers.items():
+            parts[name].append(scorer.score(codes))
+    scored = {}
+    for name, scorer in scorers.items():
+        scores, *members = np.concatenate(parts[name], axis=1)
+        several = np.array(members) if len(members) > 1 else None
+        scored[name] = Scored(scorer.about, scores, several)
+        if singles and several is not None:
+            about = scorer.about | {"model": f"{name}-single", "members": 1}
+            scored[about["model"]] = Scored(about, several[scorer.best])
     return scored
 
 
@@ -192,19 +236,51 @@ def _regression(examples, rows, scored, named, metrics, curve_table, figure):
     )
 
 
-def predict_bins(store: str | Path, weights: str | Path, output: str | Path) -> None:
-    """Write a multi-task model's logits float32 [n, T] of all test bins, in the store's order."""
-    examples = SequenceStore.open(store)
-    rows = examples.rows("test")
+def predict_bins(
+    store: str | Path, genome: str | Path, weights: str | Path, output: str | Path
+) -> None:
+    """Write a multi-task model's logits of all test bins, in the store's order.
+
+    They are the array `scores` float32 [blocks, T, BLOCK], the last block filled up with NaN, so
+    that one track is read without the others (`read_track`).
+    """
+    bins = BinStore.open(store, genome)
     model = models.load(weights)
-    if model.info["targets"] != examples.info["targets"]:
+    targets = bins.info["targets"]
+    if model.info["targets"] != targets:
         raise InputError(f"{weights}: its targets are not those of {store}; train it again")
-    scores = model.score(np.asarray(examples.codes[rows]), batch_size=256)
-    write_arrays(output, {"scores": (scores.shape, np.float32)}, [scores], {"rows": "test"})
+    rows = bins.rows("test")
+    shape = (-(-len(rows) // BLOCK), len(targets), BLOCK)
+    info = {"rows": "test", "n": len(rows), "targets": targets}
+    scores = (_predict_block(model, codes) for codes in _code_blocks(bins, rows))
+    write_arrays(output, {"scores": (shape, np.float32)}, scores, info)
+
+
+def _predict_block(model: models.TrainedModel, codes: np.ndarray) -> np.ndarray:
+    """Logits float32 [1, T, BLOCK] of codes uint8 [n, L], n at most BLOCK."""
+    scores = np.full((1, len(model.info["targets"]), BLOCK), np.nan, np.float32)
+    scores[0, :, : len(codes)] = model.score(codes, batch_size=256).T
+    return scores
+
+
+def _code_blocks(bins: BinStore, rows: np.ndarray, crop: int = 0) -> Iterator[np.ndarray]:
+    """Codes of rows [n], BLOCK at a time, `crop` bases of the contexts left out on both sides."""
+    return (
+        bins.codes(rows[first : first + BLOCK], crop=crop) for first in range(0, len(rows), BLOCK)
+    )
+
+
+def read_track(path: str | Path, target: str) -> np.ndarray:
+    """One target's scores, float32 [n], out of a file of `predict_bins`."""
+    arrays, info = read_arrays(path)
+    if target not in info.get("targets", ()):
+        raise InputError(f"{path}: has no scores of {target!r}; predict the bins again")
+    return arrays["scores"][:, info["targets"].index(target)].ravel()[: info["n"]]
 
 
 def evaluate_bins(
     store: str | Path,
+    genome: str | Path,
     predictions: Mapping[str, str | Path],
     weights: str | Path,
     metrics: str | Path,
@@ -220,30 +296,43 @@ def evaluate_bins(
 
     DeepBind and the matrix score the bin itself (best hit over its bases), the multi-task models
     (`predictions`: model -> file) its context. Rows "bins" take bins with any dataset's label
-    and the sampled share of others; "bins-all" every test bin.
+    and the sampled share of others; "bins-all" every test bin. Of a dataset that was left out for
+    want of labelled training bins the rows say so, and have no numbers.
     """
-    examples = SequenceStore.open(store)
-    rows = examples.rows("test")
-    column = examples.info["targets"].index(dataset)
-    labels = examples.targets[rows, column] > 0
-    flank = (examples.length - examples.info["bin"]) // 2
-    bins = np.ascontiguousarray(examples.codes[rows, flank : examples.length - flank])
-    scored = {}
-    for name, path in predictions.items():
-        about = {"model": name, "preset": name, "members": 1}
-        scored[name] = Scored(about, read_arrays(path)[0]["scores"][:, column])
-    preset = models.load(weights).info["preset"]
-    scored |= _score_all(bins, {preset: weights}, motif, release, True, singles=False)
-    sampled = examples.kind[rows] == examples.info["kinds"].index("sampled")
+    bins = BinStore.open(store, genome)
+    multitask = {name: {"model": name, "preset": name, "members": 1} for name in predictions}
+    scorers = _scorers({models.load(weights).info["preset"]: weights}, motif, release, True)
+    common = {"dataset": dataset, "tf": tf, "negatives": "bins"}
+    if dataset not in bins.info["targets"]:
+        about = [*multitask.values(), *(scorer.about for scorer in scorers.values())]
+        table = [
+            metrics_row(**common, **one, examples=name, metrics={}, note=LEFT_OUT)
+            for name, one in itertools.product(_BIN_SUBSETS, about)
+        ]
+    else:
+        scored = {
+            name: Scored(multitask[name], read_track(path, dataset))
+            for name, path in predictions.items()
+        }
+        crop = (bins.length - bins.info["bin"]) // 2
+        scored |= _score_all(_code_blocks(bins, bins.rows("test"), crop), scorers)
+        table = _bin_rows(bins, scored, common, n_bootstrap, seed)
+    write_table(metrics_table(table), metrics)
+
+
+def _bin_rows(bins: BinStore, scored: Mapping[str, Scored], common, n_bootstrap, seed) -> list:
+    """Rows of metrics.tsv of one dataset's test bins, the sampled ones and all."""
+    rows = bins.rows("test")
+    labels = bins.track(rows, bins.info["targets"].index(common["dataset"]))
+    sampled = bins.kind[rows] == bins.info["kinds"].index("sampled")
     table = []
-    for name, mask in (("bins", sampled), ("bins-all", np.ones(len(rows), bool))):
+    for name, mask in zip(_BIN_SUBSETS, (sampled, np.ones(len(rows), bool)), strict=True):
         for one in scored.values():
             found = classification_metrics(labels[mask], one.scores[mask], n_bootstrap, seed)
             if one.members is not None:
                 found |= auroc_spread(labels[mask], one.members[:, mask])
-            row = {"dataset": dataset, "tf": tf, "examples": name, "negatives": "bins"}
-            table.append(metrics_row(**row, **one.about, metrics=found))
-    write_table(metrics_table(table), metrics)
+            table.append(metrics_row(**common, **one.about, examples=name, metrics=found))
+    return table
 
 
 def score_fasta(weights: str | Path, fasta: str | Path, output: str | Path) -> None:
