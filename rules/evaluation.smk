@@ -40,6 +40,7 @@ rule evaluate_windows:
 rule evaluate_bins:
     input:
         store=rules.label_bins.output.store,
+        genome=rules.encode_genome.output.genome,
         scores=expand(rules.predict_bins.output.scores, preset=MULTITASK),
         weights=lambda wildcards: weights_of(PRESETS[0], wildcards.dataset),
         motif=lambda wildcards: motif_file(wildcards.dataset),

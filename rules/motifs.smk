@@ -30,6 +30,9 @@ rule export_motifs:
             if wildcards.dataset == "multitask"
             else f"{RESULTS}/sequences/{wildcards.dataset}/sequences.safetensors"
         ),
+        genome=lambda wildcards: (
+            rules.encode_genome.output.genome if wildcards.dataset == "multitask" else []
+        ),
     output:
         meme=f"{RESULTS}/motifs/{{model}}/{{dataset}}/motifs.meme",
         table=f"{RESULTS}/motifs/{{model}}/{{dataset}}/motifs.tsv",

@@ -21,6 +21,7 @@ rule label_bins:
         f"{BENCHMARKS}/label_bins.tsv"
     conda:
         "../envs/data.yaml"
+    threads: 2
     resources:
         mem_mb=grown(4000),
         runtime=60,
@@ -39,6 +40,7 @@ rule label_bins:
 rule train_danq:
     input:
         store=rules.label_bins.output.store,
+        genome=rules.encode_genome.output.genome,
     output:
         weights=f"{RESULTS}/models/{{preset}}/multitask/weights.safetensors",
         history=f"{RESULTS}/models/{{preset}}/multitask/history.tsv",
@@ -73,6 +75,7 @@ rule train_danq:
 rule predict_bins:
     input:
         store=rules.label_bins.output.store,
+        genome=rules.encode_genome.output.genome,
         weights=f"{RESULTS}/models/{{preset}}/multitask/weights.safetensors",
     output:
         scores=f"{RESULTS}/models/{{preset}}/multitask/test_scores.safetensors",

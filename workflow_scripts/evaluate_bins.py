@@ -8,6 +8,7 @@ with job(snakemake.log[0], snakemake.threads):
     row = snakemake.params.row
     evaluate_bins(
         snakemake.input.store,
+        snakemake.input.genome,
         dict(zip(snakemake.params.models, snakemake.input.scores, strict=True)),
         snakemake.input.weights,
         snakemake.output.metrics,

@@ -10,6 +10,7 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.input.store,
         snakemake.output.meme,
         snakemake.output.table,
+        genome=snakemake.input.genome or None,
         recipe=snakemake.params.recipe,
         top=snakemake.params.top,
     )

@@ -18,4 +18,5 @@ with job(snakemake.log[0], snakemake.threads):
         seed=snakemake.params.seed,
         aliases=next(iter(snakemake.input.get("aliases", [])), None),
         excluded=snakemake.input.get("excluded", []),
+        threads=snakemake.threads,
     )

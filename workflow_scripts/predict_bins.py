@@ -5,4 +5,9 @@ from motifloom.jobs import job
 with job(snakemake.log[0], snakemake.threads):
     from motifloom.scoring import predict_bins
 
-    predict_bins(snakemake.input.store, snakemake.input.weights, snakemake.output.scores)
+    predict_bins(
+        snakemake.input.store,
+        snakemake.input.genome,
+        snakemake.input.weights,
+        snakemake.output.scores,
+    )

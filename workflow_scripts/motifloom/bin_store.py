@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from motifloom.files import InputError, file_digest
-from motifloom.lanes import compiled
 from motifloom.sequences import UNKNOWN, Genome
 from motifloom.store import SPLITS, read_arrays, write_arrays
 
@@ -132,7 +132,7 @@ class BinStore:
         return counts
 
 
-@compiled()
+@njit(cache=True, nogil=True)
 def gather(flat, first, begins, ends, codes):
     """Copy windows of a genome's codes uint8 to `codes` [n, L].
 
@@ -150,14 +150,14 @@ def gather(flat, first, begins, ends, codes):
             codes[i, low - first[i] : high - first[i]] = flat[low:high]
 
 
-@compiled()
+@njit(cache=True, nogil=True)
 def _spread(offsets, tracks, rows, labels):
     for i in range(len(rows)):
         for j in range(offsets[rows[i]], offsets[rows[i] + 1]):
             labels[i, tracks[j]] = 1
 
 
-@compiled()
+@njit(cache=True, nogil=True)
 def _count(offsets, tracks, rows, counts):
     for row in rows:
         for j in range(offsets[row], offsets[row + 1]):

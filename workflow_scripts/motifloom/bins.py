@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numba import njit
 
 from motifloom import readers, splits
-from motifloom.bin_store import BinStore, gather
+from motifloom.bin_store import BinStore
 from motifloom.counts import Counts
 from motifloom.files import InputError, atomic, file_digest, write_table
-from motifloom.lanes import compiled
 from motifloom.sequences import UNKNOWN, Genome
 
 log = logging.getLogger(__name__)
@@ -301,32 +301,42 @@ def look_at_contexts(
     return unknown, hashes
 
 
-@compiled()
+@njit(cache=True, nogil=True)
 def _look(flat, first, begins, ends, length, unknown, hashes):
-    codes = np.empty((1, length), np.uint8)
+    # Each loop does one simple thing, so that it becomes vector code.
     strands = np.zeros((2, -(-length // 8) * 8), np.uint8)
     words = strands.view(np.uint64)
+    forward, backward = strands[0, :length], strands[1, :length]
     for i in range(len(first)):
-        gather(flat, first[i : i + 1], begins[i : i + 1], ends[i : i + 1], codes)
-        missing = 0
-        for b in range(length):
-            code = codes[0, b]
-            missing += code == UNKNOWN
-            strands[0, b] = code
-            strands[1, length - 1 - b] = np.uint8(3) - code if code < UNKNOWN else code
+        low, high = max(first[i], begins[i]), min(first[i] + length, ends[i])
+        if high - low < length:
+            forward[:] = UNKNOWN
+        forward[low - first[i] : high - first[i]] = flat[low:high]
+        missing = np.int32(0)
+        for place in range(length):
+            missing += forward[place] == UNKNOWN
+        for place in range(length):
+            code = forward[place]
+            backward[length - 1 - place] = np.uint8(3) - code if code < UNKNOWN else code
         unknown[i] = missing
-        hashes[i] = min(_hash(words[0]), _hash(words[1]))
+        hashes[i] = _hash(words[0], words[1])
 
 
-@compiled()
-def _hash(words):
-    """Words uint64 mixed one after the other by the finaliser of MurmurHash3 (Appleby 2011)."""
-    state = np.uint64(len(words))
-    for word in words:
-        state = (state ^ word) * np.uint64(0xFF51AFD7ED558CCD)
-        state ^= state >> np.uint64(33)
-    state *= np.uint64(0xC4CEB9FE1A85EC53)
-    return state ^ (state >> np.uint64(33))
+@njit(cache=True, nogil=True)
+def _hash(forward, backward):
+    """The smaller hash of two rows of words uint64, side by side since each waits for itself.
+
+    Words are mixed one after the other by the finaliser of MurmurHash3 (Appleby 2011).
+    """
+    first = second = np.uint64(len(forward))
+    for i in range(len(forward)):
+        first = (first ^ forward[i]) * np.uint64(0xFF51AFD7ED558CCD)
+        second = (second ^ backward[i]) * np.uint64(0xFF51AFD7ED558CCD)
+        first ^= first >> np.uint64(33)
+        second ^= second >> np.uint64(33)
+    first *= np.uint64(0xC4CEB9FE1A85EC53)
+    second *= np.uint64(0xC4CEB9FE1A85EC53)
+    return min(first ^ (first >> np.uint64(33)), second ^ (second >> np.uint64(33)))
 
 
 def _frequent(names, labels: Labels, split, rules, counts: Counts) -> tuple[list[str], Labels]:
