@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from motifloom.danq import READOUTS
 from motifloom.deepbind import draw_settings
 from motifloom.files import InputError
-from motifloom.models import READOUTS
 from motifloom.networks import rules_of
 from motifloom.presets import DEEPBIND, MULTITASK, DeepBindPreset, choose
 from motifloom.steps import rate_at
