@@ -49,8 +49,8 @@ NETWORKS = {
     **{f"resnet {order}": lambda o=order: resnet(order=o) for order in ORDERS},
     "resnet strided": lambda: resnet(stride=2, dilation=3, padding=4, pooling="mean"),
     "resnet mean": lambda: resnet(readout="mean", pooling="subsample"),
-    "rnn": lambda: models.RNN(40, 3, hidden_units=4).eval(),
-    "lstm": lambda: models.LSTM(40, 3, hidden_units=4).eval(),
+    "rnn": lambda: models.RNN(40, 3, units=4).eval(),
+    "lstm": lambda: models.LSTM(40, 3, units=4).eval(),
 }
 
 

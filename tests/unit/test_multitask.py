@@ -71,6 +71,22 @@ def test_tiny_runs(tmp_path, readout):
     assert model.info["hyperparameters"]["readout"] == readout
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lstm_units": 0},
+        {"network": "ResNet", "blocks": 2, "readout": "centre"},
+        {"network": "RNN", "units": 4},
+        {"network": "LSTM", "units": 4},
+    ],
+    ids=["cnn", "resnet", "rnn", "lstm"],
+)
+def test_other_networks(tmp_path, changes):
+    model = train(tmp_path, **changes)
+    assert model.info["network"] == changes.get("network", "DanQ")
+    assert model.score(bins_store().codes[:5]).shape == (5, 2)
+
+
 @pytest.mark.parametrize("changes", [{}, DIRECT], ids=["plain", "direct"])
 def test_the_same_seed_reproduces_every_byte(tmp_path, changes):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

@@ -17,7 +17,7 @@ def test_parameters_by_hand(make, gates):
 
 def test_the_state_goes_along_the_sequence():
     """One unit that doubles its input and adds half of its state: later bases count more."""
-    network = RNN(3, 1, hidden_units=1).eval().requires_grad_(False)
+    network = RNN(3, 1, units=1).eval().requires_grad_(False)
     weight_ih, weight_hh, bias_ih, bias_hh = network.recurrent.parameters()
     weight_ih.copy_(torch.tensor([[0.2, 0, 0, 0]]))
     weight_hh.fill_(0.5)

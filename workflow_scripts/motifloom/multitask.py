@@ -1,4 +1,4 @@
-"""Training the multi-task DanQ on the store of labelled bins."""
+"""Training the multi-task networks on the store of labelled bins."""
 
 import math
 from pathlib import Path
@@ -9,22 +9,11 @@ import torch
 from torch import nn
 
 from motifloom import models
+from motifloom.building import build_network
 from motifloom.files import write_table
 from motifloom.presets import MultitaskPreset
 from motifloom.store import SequenceStore
 from motifloom.training import HISTORY_COLUMNS, FitSettings, batches, choose_device, fit
-
-NETWORK_KEYS = (
-    "n_kernels",
-    "kernel_size",
-    "pool_size",
-    "lstm_units",
-    "dense_units",
-    "dropout",
-    "readout",
-    "conv_dropout",
-    "direct",
-)
 
 
 class DirectPath(nn.Module):
@@ -48,20 +37,19 @@ def train_danq(
     preset_name: str,
     seed: int,
     device: str = "auto",
+    matrices: str | Path | None = None,
 ) -> None:
-    """Train a DanQ on the training bins; write weights and history.
+    """Train a multi-task network on the training bins; write weights and history.
+
+    `matrices`: a MEME file to start kernels from, for presets that do.
 
     Where the preset has a direct path, it is trained alone for its own epochs before the whole
     network: the recurrent layer is worth its cost only once the kernels mean something.
     """
     examples = SequenceStore.open(store)
     device = choose_device(device)
-    torch.manual_seed(seed)
-    network = models.DanQ(
-        examples.length,
-        examples.targets.shape[1],
-        centre=examples.info["bin"],
-        **{key: getattr(preset, key) for key in NETWORK_KEYS},
+    network, matrices_used = build_network(
+        preset, examples.length, examples.targets.shape[1], examples.info["bin"], seed, matrices
     )
     _set_prior(network, examples)
     rows, first = [], _direct_epochs(preset, examples)
@@ -70,7 +58,7 @@ def train_danq(
     for row in _fit(network, examples, preset, preset.epochs, seed + 1, device, preset_name):
         rows.append((row[0], row[1] + first, *row[2:]))
     info = {
-        "network": "DanQ",
+        "network": preset.network,
         "preset": preset_name,
         "hyperparameters": network.hyperparameters,
         "members": 1,
@@ -83,6 +71,7 @@ def train_danq(
         "target_scale": 1.0,
         "dataset": examples.info["dataset"],
         "bin": examples.info["bin"],
+        "initialised_from": matrices_used,
         "seed": seed,
         "torch": torch.__version__.split("+")[0],
     }
@@ -98,12 +87,12 @@ def _direct_epochs(preset: MultitaskPreset, examples: SequenceStore) -> int:
     return max(preset.direct_epochs, math.ceil(preset.direct_min_steps / steps))
 
 
-def _set_prior(network: models.DanQ, examples: SequenceStore) -> None:
+def _set_prior(network: nn.Module, examples: SequenceStore) -> None:
     """Start every target's bias at the log-odds of its rate, so that training need not find it."""
     rate = examples.targets[examples.rows("train")].mean(0).clip(1e-4, 1 - 1e-4)
     prior = torch.from_numpy(np.log(rate / (1 - rate)).astype(np.float32))
     with torch.no_grad():
-        if network.direct is not None:
+        if getattr(network, "direct", None) is not None:
             network.direct.bias.copy_(prior)
             network.dense.bias.zero_()
         else:

@@ -20,23 +20,23 @@ class Recurrent(nn.Module):
 
     layer: type[nn.RNNBase]
 
-    def __init__(self, length: int, n_targets: int, hidden_units: int = 18):
+    def __init__(self, length: int, n_targets: int, units: int = 18):
         super().__init__()
         check_length(length, 1)
         self.hyperparameters = {
             "length": length,
             "n_targets": n_targets,
-            "hidden_units": hidden_units,
+            "units": units,
         }
-        self.recurrent = self.layer(4, hidden_units, batch_first=True)
-        self.dense = nn.Linear(hidden_units, n_targets)
+        self.recurrent = self.layer(4, units, batch_first=True)
+        self.dense = nn.Linear(units, n_targets)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [N, n_targets] of codes [N, L] or one-hot [N, 4, L]."""
         if x.dtype == torch.uint8:
             x = one_hot(x)
         # Sequence along the second axis: along the first, the layer would run through the batch.
-        states, _ = self.recurrent(x.transpose(1, 2))  # [N, L, hidden_units]
+        states, _ = self.recurrent(x.transpose(1, 2))  # [N, L, units]
         return self.dense(states[:, -1])  # [N, n_targets]
 
 
