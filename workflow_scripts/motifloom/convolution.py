@@ -137,11 +137,14 @@ class ConvLayer(nn.Module):
         whole = values.shape[-1] // self.pool_size * self.pool_size
         return values[..., : whole : self.pool_size]
 
+    def windows(self, length: int) -> int:
+        """Outputs of the convolution before pooling, of an input of `length`."""
+        shape = (self.weight.shape[2], self.padding, self.stride, self.dilation)
+        return output_length(length, *shape)
+
     def output_length(self, length: int) -> int:
         """P of an input of `length`; see the function of that name."""
-        return output_length(
-            length, self.weight.shape[2], self.padding, self.stride, self.dilation, self.pool_size
-        )
+        return self.windows(length) // self.pool_size
 
     def shortest(self) -> int:
         """The shortest input that has an output."""

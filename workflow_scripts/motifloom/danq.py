@@ -95,12 +95,17 @@ class DanQ(nn.Module):
 
     def direct_logits(self, x: torch.Tensor) -> torch.Tensor:
         """What the direct path alone says, float32 [N, n_targets]."""
-        size, centre = self.hyperparameters["kernel_size"], self.hyperparameters["centre"]
-        flank = max(0, (x.shape[-1] - centre) // 2 - size // 2)
-        middle = x[..., flank : x.shape[-1] - flank]
         scan = motif_scan if x.dtype == torch.uint8 else reference_scan
-        best = scan(middle, self.conv.weight, 0, True).squeeze(1)  # [N, n_kernels]
+        best = scan(x[..., self.middle(x.shape[-1])], self.conv.weight, 0, True).squeeze(
+            1
+        )  # [N, n_kernels]
         return self.direct(self.dropout(torch.relu(best + self.conv.bias)))
+
+    def middle(self, length: int) -> slice:
+        """What the direct path sees: the `centre` bases and half a kernel on both sides."""
+        size, centre = self.hyperparameters["kernel_size"], self.hyperparameters["centre"]
+        flank = max(0, (length - centre) // 2 - size // 2)
+        return slice(flank, length - flank)
 
     def _read(self, steps: torch.Tensor) -> torch.Tensor:
         readout = self.hyperparameters["readout"]
@@ -110,10 +115,11 @@ class DanQ(nn.Module):
         if readout == "last":
             return torch.cat([steps[:, -1, :units], steps[:, 0, units:]], 1)
         if readout == "centre":
-            steps = steps[:, self._central_steps(steps.shape[1])]
+            steps = steps[:, self.central_steps(steps.shape[1])]
         return steps.amax(1)
 
-    def _central_steps(self, n_steps: int) -> slice:
+    def central_steps(self, n_steps: int) -> slice:
+        """The steps whose windows begin in the `centre` middle bases, of `n_steps`."""
         length, centre = self.hyperparameters["length"], self.hyperparameters["centre"]
         pool = self.hyperparameters["pool_size"]
         flank = max(0, (length - centre) // 2)
