@@ -77,6 +77,14 @@ def test_every_setting_is_explained():
         assert f"`{field.name}`" in explained or field.name in ("space", "rna")
 
 
+def test_every_network_key_and_multitask_preset_is_explained():
+    text = (Path(__file__).parents[2] / "docs/networks.md").read_text(encoding="utf-8")
+    keys = {key for keys in NETWORK_KEYS.values() for key in keys}
+    assert [
+        name for name in [*sorted(keys), *MULTITASK] if not re.search(f"`{name}[`:]", text)
+    ] == []
+
+
 def test_settings_go_before_what_a_preset_has_for_rna():
     preset = choose(DEEPBIND, "deepbind-2015", {"kernel_size": 20}).for_alphabet("rna")
     assert (preset.kernel_size, preset.pooling) == (20, "max+mean")
