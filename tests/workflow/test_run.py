@@ -39,6 +39,7 @@ def files_below(folder):
 def expected_outputs():
     """Every file of results/<name>/ that has a fixed name."""
     expected = {"metrics.tsv", "matches.tsv", "report.html", "evaluation/comparison.svg"}
+    expected |= {"architecture.tsv", "architecture.svg"}
     expected |= {"genome/genome.safetensors", "genome/chrom.sizes", "motifs/database.meme"}
     expected |= {"multitask/bins.safetensors", "multitask/qc.tsv"}
     expected |= {"models/danq/multitask/test_scores.safetensors"}

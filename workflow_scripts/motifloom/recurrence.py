@@ -33,4 +33,5 @@ class BiLSTM(nn.Module):
             for d in range(2)
             for tensor in (self.weight_ih[d], self.weight_hh[d], self.bias[d], zero)
         ]
-        return torch._VF.lstm(x, (state, state), weights, True, 1, 0.0, False, True, True)[0]
+        # In training mode always: without it cuDNN gives no gradients, and there is no dropout.
+        return torch._VF.lstm(x, (state, state), weights, True, 1, 0.0, True, True, True)[0]
