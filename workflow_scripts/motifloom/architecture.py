@@ -9,7 +9,7 @@ A layer's receptive field are the bases that one of its outputs sees, in closed 
 the layers l up to it of (K_l - 1) d_l times the product of the strides before l, for kernels K_l
 with dilation d_l; pools count as kernels without weights (Araujo, Norris & Sim, Computing
 receptive fields of convolutional neural networks, Distill 2019). After a recurrent layer, or a
-read-out over all positions, it is the whole sequence.
+read-out over all positions, it is the whole sequence, but for bases at the end that fill no pool.
 """
 
 import functools
@@ -128,32 +128,18 @@ def _deepbind(network: models.DeepBind, length: int) -> list[Layer]:
 
 @layers.register
 def _danq(network: DanQ, length: int) -> list[Layer]:
-    settings, conv = network.hyperparameters, network.conv
-    kernels, _, width = conv.weight.shape
-    pool, readout = settings["pool_size"], settings["readout"]
-    windows = length - width + 1
-    steps, field = windows // pool, Field().after(width)
-    channels = kernels
-    found = [
-        Layer(
-            "convolution",
-            (windows, kernels),
-            _parameters(conv),
-            _convolution(windows, conv.weight),
-            field.span,
-        )
-    ]
-    field = field.after(pool, pool)
-    found.append(Layer(f"maximum of {pool}", (steps, kernels), 0, 0, field.span))
+    readout = network.hyperparameters["readout"]
+    found, field = _pooled_kernels(network, length)
+    steps, inputs = found[-1].output_shape
+    central = network.central_steps(steps) if readout == "centre" else slice(0, steps)
+    seen = field.seen(central, length)
     if network.lstm is not None:
         units = network.lstm.weight_hh.shape[2]
-        channels = 2 * units
-        operations = 2 * _recurrence(steps, 4, kernels, units)
-        found.append(
-            Layer("BiLSTM", (steps, channels), _parameters(network.lstm), operations, length)
-        )
-    central = network.central_steps(steps) if readout == "centre" else slice(0, steps)
-    seen = field.seen(central, length) if network.lstm is None else (0, length)
+        operations = 2 * _recurrence(steps, 4, inputs, units)
+        shape = (steps, 2 * units)
+        seen = field.seen(slice(0, steps), length)
+        reach = _width(seen)
+        found.append(Layer("BiLSTM", shape, _parameters(network.lstm), operations, reach))
     features = (network.hidden or network.dense).in_features
     found.append(Layer(f"read-out: {readout}", (features,), 0, 0, _width(seen)))
     dense = _dense(network, _width(seen))
@@ -163,6 +149,19 @@ def _danq(network: DanQ, length: int) -> list[Layer]:
     middle = network.middle(length)
     both = _width(seen, (middle.start, middle.stop))
     return [*found, _direct(network, middle), *dense[:-1], replace(dense[-1], receptive_field=both)]
+
+
+def _pooled_kernels(network: DanQ, length: int) -> tuple[list[Layer], Field]:
+    """DanQ's kernels and their maxima, and which bases these see."""
+    conv, pool = network.conv, network.hyperparameters["pool_size"]
+    kernels, _, width = conv.weight.shape
+    windows, field = length - width + 1, Field().after(width)
+    operations = _convolution(windows, conv.weight)
+    pooled = field.after(pool, pool)
+    return [
+        Layer("convolution", (windows, kernels), _parameters(conv), operations, field.span),
+        Layer(f"maximum of {pool}", (windows // pool, kernels), 0, 0, pooled.span),
+    ], pooled
 
 
 def _direct(network: DanQ, middle: slice) -> Layer:

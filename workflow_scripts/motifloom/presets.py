@@ -358,8 +358,10 @@ MULTITASK = {
         dilation_growth=2,
         readout="centre",
         dropout=0.2,
+        epochs=20,
         batch_size=64,
         learning_rate=2e-3,
+        patience=5,
     ),
     # The source lecture's recurrent classifiers: 18 units, last step, Adam at 0.01.
     "rnn": MultitaskPreset(network="RNN", batch_size=64, learning_rate=1e-2),
