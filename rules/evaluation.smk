@@ -83,3 +83,34 @@ rule collect_metrics:
         library=library("collect_tables.py"),
     script:
         "../workflow_scripts/collect_tables.py"
+
+
+rule describe_networks:
+    input:
+        weights=[weights_of(preset, DATASETS.index[0]) for preset in PRESETS]
+        + [weights_of(model, "multitask") for model in MULTITASK],
+    output:
+        table=report(
+            f"{RESULTS}/architecture.tsv",
+            caption="../report/architecture.rst",
+            category="Summary",
+        ),
+        figure=report(
+            f"{RESULTS}/architecture.svg",
+            caption="../report/architecture.rst",
+            category="Summary",
+        ),
+    log:
+        f"{LOGS}/describe_networks.log",
+    benchmark:
+        f"{BENCHMARKS}/describe_networks.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=grown(2000),
+        runtime=10,
+    params:
+        models=[*PRESETS, *MULTITASK],
+        library=library("describe_networks.py"),
+    script:
+        "../workflow_scripts/describe_networks.py"

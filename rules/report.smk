@@ -28,6 +28,8 @@ rule write_report:
         metrics=rules.collect_metrics.output[0],
         matches=rules.collect_matches.output[0],
         comparison=rules.draw_comparison.output.figure,
+        networks=rules.describe_networks.output.table,
+        networks_figure=rules.describe_networks.output.figure,
         curves=expand(rules.evaluate_windows.output.figure, dataset=DATASETS.index),
         qc=[f"{RESULTS}/sequences/{dataset}/qc.tsv" for dataset in DATASETS.index],
         logos=[f"{RESULTS}/motifs/{model}/{dataset}/logos" for model, dataset in trained_models()],

@@ -22,5 +22,7 @@ with job(snakemake.log[0], snakemake.threads):
         dict(zip(sheet.dataset, snakemake.input.curves, strict=True)),
         snakemake.params.config,
         installed_versions(),
+        networks=snakemake.input.networks,
+        networks_svg=snakemake.input.networks_figure,
         cross_validation=next(iter(snakemake.input.get("cross_validation", [])), None),
     )

@@ -1,15 +1,37 @@
 """Tiny inputs that several tests build on."""
 
 import numpy as np
+import torch
 
 from motifloom.bin_store import BinStore
 from motifloom.sequences import Genome, encode
 from motifloom.store import SPLITS, SequenceStore, write_arrays
 
+DANQ = {
+    "length": 40,
+    "n_targets": 3,
+    "n_kernels": 5,
+    "kernel_size": 6,
+    "pool_size": 4,
+    "lstm_units": 3,
+    "dense_units": 7,
+    "centre": 12,
+}
+
 
 def random_codes(seed, n, length, letters=4):
     """Base codes uint8 [n, length]; `letters` 5 mixes N in."""
     return np.random.default_rng(seed).integers(letters, size=(n, length), dtype=np.uint8)
+
+
+def codes_of(n=8, length=40, seed=0):
+    """Base codes with N as a tensor, uint8 [n, length]."""
+    return torch.from_numpy(random_codes(seed, n, length, letters=5))
+
+
+def n_parameters(network):
+    """The number of a network's parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def planted(seed, n, length, motif):

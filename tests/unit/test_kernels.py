@@ -6,6 +6,7 @@ import torch
 from builders import bin_store_of, genome_of, info_of, random_codes, store_of
 
 from motifloom import kernels, models
+from motifloom.databases import annotate_files
 from motifloom.files import read_table
 from motifloom.kernels import export_motifs
 from motifloom.motifs import consensus, read_meme, read_motifs
@@ -186,6 +187,41 @@ def test_sites_of_many_bins_come_from_some_of_them(monkeypatch):
     # Of the 30 labelled ones, from the first to the last.
     rows = 1 + 2 * np.array([0, 4, 9, 14, 19, 24, 29])
     assert found.tolist() == bins.codes(rows).tolist()
+
+
+def test_a_stem_has_motifs_like_any_kernels(tmp_path):
+    network = models.ResNet(12, 1, n_kernels=len(WORDS), kernel_size=5, pool_size=2, blocks=1)
+    with torch.no_grad():
+        network.conv.weight.copy_(
+            torch.from_numpy(one_hot(np.stack([encode(word) for word in WORDS])))
+        )
+        network.conv.bias.fill_(-4)
+    codes = np.full((3, 12), 3, np.uint8)
+    codes[:, 4:9] = encode("GATTA")
+    store_of(codes, [1] * 3, ["train"] * 3).write(tmp_path / "s.safetensors")
+    weights = save(tmp_path / "w.safetensors", [network])
+    table, _ = export(tmp_path, weights, tmp_path / "s.safetensors")
+    assert table.consensus["k00"] == "GATTA"
+
+
+@pytest.mark.parametrize("network", [models.LSTM(12, 1), models.ResNet(12, 1, order="relu-last")])
+def test_networks_without_kernels_have_no_motifs(tmp_path, network):
+    store_of(random_codes(0, 9, 12), [1, 0, 1] * 3, ["train"] * 9).write(tmp_path / "s.safetensors")
+    weights = save(tmp_path / "w.safetensors", [network])
+    table, motifs = export(tmp_path, weights, tmp_path / "s.safetensors")
+    assert len(table) == 0 and not motifs
+    annotate_files(
+        tmp_path / "m.meme", tmp_path / "m.tsv", tmp_path / "m.meme",
+        tmp_path / "matches.tsv", tmp_path / "logos",
+        own={}, dataset="d", model="lstm", alphabet="dna", release="JASPAR2026", limit=3,
+    )  # fmt: skip
+    assert len(read_table(tmp_path / "matches.tsv")) == 0
+
+
+def test_matrices_that_kernels_started_from_are_named(tmp_path):
+    weights = save(tmp_path / "w.safetensors", [network_of()], initialised_from=["MA0001.1", ""])
+    table, _ = export(tmp_path, weights, site_store(tmp_path))
+    assert sorted(table.initialised_from.fillna("")) == ["", "MA0001.1"]
 
 
 def test_the_same_bytes_twice(tmp_path):

@@ -1,4 +1,4 @@
-"""DeepBind, DanQ and trained models: what goes in, what comes out, and files that are refused."""
+"""DeepBind, what holds for every network, trained models, and files that are refused."""
 
 import json
 import os
@@ -6,24 +6,15 @@ import os
 import numpy as np
 import pytest
 import torch
-from builders import info_of, random_codes
+from builders import DANQ, codes_of, info_of, n_parameters, random_codes
 from safetensors.torch import load_file, save_file
 
 from motifloom import models
+from motifloom.danq import READOUTS
 from motifloom.files import InputError
+from motifloom.resnet import ORDERS
 from motifloom.scan import one_hot
 from motifloom.sequences import decode, encode, reverse_complement
-
-DANQ = {
-    "length": 40,
-    "n_targets": 3,
-    "n_kernels": 5,
-    "kernel_size": 6,
-    "pool_size": 4,
-    "lstm_units": 3,
-    "dense_units": 7,
-    "centre": 12,
-}
 
 
 def deepbind(seed=0, **settings):
@@ -35,17 +26,15 @@ def deepbind(seed=0, **settings):
     return network
 
 
-def danq(seed=0, **settings):
-    torch.manual_seed(seed)
+def danq(**settings):
+    torch.manual_seed(0)
     return models.DanQ(**DANQ | settings).eval()
 
 
-def codes_of(n=8, length=40, seed=0):
-    return torch.from_numpy(random_codes(seed, n, length, letters=5))
-
-
-def n_parameters(network):
-    return sum(parameter.numel() for parameter in network.parameters())
+def resnet(**settings):
+    torch.manual_seed(0)
+    settings = {"kernel_size": 6, "n_kernels": 5, "pool_size": 4, "centre": 12} | settings
+    return models.ResNet(40, 3, **settings).eval()
 
 
 NETWORKS = {
@@ -54,8 +43,14 @@ NETWORKS = {
     "deepbind hidden": lambda: deepbind(length=40, hidden_units=4, n_targets=3),
     "deepbind placed": lambda: deepbind(length=40, place_bin=3, pooling="max+mean"),
     "deepbind placed on both": lambda: deepbind(length=40, place_bin=3, both_strands=True),
-    **{f"danq {readout}": lambda r=readout: danq(readout=r) for readout in models.READOUTS},
+    **{f"danq {readout}": lambda r=readout: danq(readout=r) for readout in READOUTS},
     "danq direct": lambda: danq(readout="centre", direct=True, dense_units=0),
+    "danq without recurrence": lambda: danq(readout="centre", lstm_units=0),
+    **{f"resnet {order}": lambda o=order: resnet(order=o) for order in ORDERS},
+    "resnet strided": lambda: resnet(stride=2, dilation=3, padding=4, pooling="mean"),
+    "resnet mean": lambda: resnet(readout="mean", pooling="subsample"),
+    "rnn": lambda: models.RNN(40, 3, units=4).eval(),
+    "lstm": lambda: models.LSTM(40, 3, units=4).eval(),
 }
 
 
@@ -97,8 +92,21 @@ def test_codes_and_one_hot_give_the_same_gradients(network):
     for x in (codes, one_hot(codes)):
         network.zero_grad()
         network(x).sum().backward()
-        found.append(network.conv.weight.grad.clone())
-    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+        found.append([parameter.grad.clone() for parameter in network.parameters()])
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
+
+
+def test_every_network_is_tested_here():
+    assert {type(make()).__name__ for make in NETWORKS.values()} == set(models.NETWORKS)
+
+
+def test_hyperparameters_build_the_network_again(network):
+    twin = type(network)(**network.hyperparameters)
+    twin.load_state_dict(network.state_dict())
+    assert twin.hyperparameters == network.hyperparameters
+    codes = codes_of()
+    with torch.inference_mode():
+        assert twin.eval()(codes).tolist() == network(codes).tolist()
 
 
 def test_shape_of_logits(network):
@@ -190,66 +198,12 @@ def test_parameters_by_hand():
     assert n_parameters(deepbind()) == (6 * 4 * 5 + 6) + (6 + 1)
     hidden = deepbind(hidden_units=4, n_targets=3, both_strands=True)
     assert n_parameters(hidden) == (6 * 4 * 5 + 6) + (6 * 4 + 4) + (4 * 3 + 3)
-    # an LSTM has 4 gates; in each of 2 directions 2 biases a unit
-    conv, lstm = 5 * 4 * 6 + 5, 2 * 4 * (5 * 3 + 3 * 3 + 2 * 3)
-    steps = (40 - 6 + 1) // 4
-    assert steps == 8
-    dense = 7 * 3 + 3
-    assert n_parameters(danq(readout="max")) == conv + lstm + (6 * 7 + 7) + dense
-    assert n_parameters(danq(readout="flatten")) == conv + lstm + (8 * 6 * 7 + 7) + dense
-    direct = danq(readout="centre", dense_units=0, direct=True)
-    assert n_parameters(direct) == conv + lstm + (6 * 3 + 3) + (5 * 3 + 3)
-
-
-def test_parameters_of_the_published_danq():
-    # 4 x 26 x 320 + 320; 2 x 4 x (320 x 320 x 2 + 2 x 320); 75 x 640 x 925 + 925; 925 x 919 + 919
-    network = models.DanQ(1000, 919)
-    assert n_parameters(network) == 33_600 + 1_643_520 + 44_400_925 + 850_994
-
-
-@pytest.mark.parametrize(
-    ("readout", "expected"),
-    [
-        ("max", [8, 6]),
-        ("last", [8, 0]),
-        ("flatten", [0, 0, 1, -1, 2, -2, 3, 5, 4, 4, 5, 5, 6, -6, 8, 6]),
-        # bases 14 to 25 of 40 lie in the pooled steps 3 to 6
-        ("centre", [6, 5]),
-    ],
-)
-def test_readouts(readout, expected):
-    network = danq(readout=readout, lstm_units=1)
-    forward = [0, 1, 2, 3, 4, 5, 6, 8]
-    backward = [0, -1, -2, 5, 4, 5, -6, 6]
-    steps = torch.tensor([forward, backward], dtype=torch.float32).T[None]
-    assert network._read(steps).tolist() == [expected]
-
-
-def test_direct_path_sees_the_middle_only():
-    network = danq(readout="centre", direct=True)
-    codes = codes_of(4)
-    flanks = codes.clone()
-    # 12 middle bases, and half a kernel of 6 on both sides of them
-    flanks[:, :11], flanks[:, 29:] = 0, 0
-    with torch.inference_mode():
-        found = network.direct_logits(codes)
-        assert found.tolist() == network.direct_logits(flanks).tolist()
-        flanks[:, 11:29] = 0
-        assert found.tolist() != network.direct_logits(flanks).tolist()
-
-
-def test_unknown_readout():
-    with pytest.raises(InputError, match="readout 'mean' is unknown; choose one of max, last"):
-        danq(readout="mean")
 
 
 def test_sequences_too_short_for_the_network():
     with pytest.raises(InputError, match="11 bp are too short for this network, which needs 12"):
         models.DeepBind(11, kernel_size=12)
     models.DeepBind(12, kernel_size=12)
-    with pytest.raises(InputError, match="8 bp are too short for this network, which needs 9"):
-        danq(length=8)
-    danq(length=9)
 
 
 # Trained models
@@ -264,8 +218,10 @@ def trained(networks, **changes):
     [
         lambda: trained([deepbind(0), deepbind(1)], strands="max"),
         lambda: trained([danq(readout="centre", direct=True)], strands="mean"),
+        lambda: trained([resnet()], strands="mean"),
+        lambda: trained([models.LSTM(40, 3)]),
     ],
-    ids=["deepbind", "danq"],
+    ids=["deepbind", "danq", "resnet", "lstm"],
 )
 def test_save_and_load(tmp_path, make):
     model = make()
@@ -316,7 +272,7 @@ def test_load_refuses_missing_files(tmp_path):
 
 @pytest.mark.parametrize(
     "info",
-    [None, {}, [], "DeepBind", {"network": "ResNet"}, {"network": None}, {"kinds": ["site"]}],
+    [None, {}, [], "DeepBind", {"network": "Transformer"}, {"network": None}, {"kinds": ["site"]}],
 )
 def test_load_refuses_foreign_safetensors(tmp_path, info):
     metadata = None if info is None else {"motifloom": json.dumps(info)}
@@ -449,8 +405,9 @@ def test_records_shorter_than_a_kernel(tmp_path):
         trained([deepbind()]).score(path)
 
 
-def test_danq_takes_one_length_only(tmp_path):
-    model = trained([danq()])
+@pytest.mark.parametrize("make", [danq, resnet, lambda: models.RNN(40, 3)])
+def test_other_networks_take_one_length_only(tmp_path, make):
+    model = trained([make()])
     assert model.score(fasta_of(tmp_path, "ACGT" * 10)).shape == (1, 3)
     with pytest.raises(InputError, match="records of 36 bp; this network takes 40 bp"):
         model.score(fasta_of(tmp_path, "ACGT" * 10, "ACGT" * 9))

@@ -7,6 +7,7 @@ from builders import planted, random_codes, store_of
 from sklearn.metrics import roc_auc_score
 
 from motifloom import models, multitask
+from motifloom.danq import READOUTS
 from motifloom.files import read_table
 from motifloom.multitask import DirectPath, _set_prior, train_danq
 from motifloom.presets import MultitaskPreset
@@ -55,7 +56,7 @@ def train(folder, store=None, seed=1, **changes):
     return models.load(folder / "weights.safetensors")
 
 
-@pytest.mark.parametrize("readout", models.READOUTS)
+@pytest.mark.parametrize("readout", READOUTS)
 def test_tiny_runs(tmp_path, readout):
     model = train(tmp_path, readout=readout)
     assert model.score(bins_store().codes[:5]).shape == (5, 2)
@@ -68,6 +69,22 @@ def test_tiny_runs(tmp_path, readout):
     assert model.info["bin"] == 20
     assert model.info["hyperparameters"]["centre"] == 20
     assert model.info["hyperparameters"]["readout"] == readout
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lstm_units": 0},
+        {"network": "ResNet", "blocks": 2, "readout": "centre"},
+        {"network": "RNN", "units": 4},
+        {"network": "LSTM", "units": 4},
+    ],
+    ids=["cnn", "resnet", "rnn", "lstm"],
+)
+def test_other_networks(tmp_path, changes):
+    model = train(tmp_path, **changes)
+    assert model.info["network"] == changes.get("network", "DanQ")
+    assert model.score(bins_store().codes[:5]).shape == (5, 2)
 
 
 @pytest.mark.parametrize("changes", [{}, DIRECT], ids=["plain", "direct"])

@@ -31,6 +31,18 @@ def history_frame():
     )
 
 
+def architecture_frame(n=3):
+    """The totals of networks, each ten times as large as the one before."""
+    return pd.DataFrame(
+        {
+            "model": [f"net{i}" for i in range(n)],
+            "parameters": [801 * 10**i for i in range(n)],
+            "operations": [69_136 * 10**i for i in range(n)],
+            "receptive_field": [101 + 900 * i for i in range(n)],
+        }
+    )
+
+
 def metrics_frame(datasets=3, models=("deepbind", "danq"), examples=("windows", "bins")):
     rng = np.random.default_rng(1)
     rows = []
@@ -66,6 +78,7 @@ DRAWINGS = {
     ),
     "history": lambda path: plots.draw_history(history_frame(), "a title", path),
     "comparison": lambda path: plots.draw_comparison(metrics_frame(), path),
+    "architecture": lambda path: plots.draw_architecture(architecture_frame(), path),
     "scatter": lambda path: plots.draw_scatter(*scatter_arrays(40), "a title", path),
     "density": lambda path: plots.draw_scatter(*scatter_arrays(3000), "a title", path),
 }
@@ -148,6 +161,16 @@ def test_comparison_shows_every_dataset(datasets, tmp_path):
     plots.draw_comparison(metrics_frame(datasets), tmp_path / "comparison.svg")
     text = (tmp_path / "comparison.svg").read_text()
     assert all(f">set_{dataset}</text>" in text for dataset in range(datasets))
+
+
+@pytest.mark.parametrize("n", [1, 3, 10])
+def test_architecture_names_every_network(n, tmp_path):
+    totals = architecture_frame(n)
+    plots.draw_architecture(totals, tmp_path / "architecture.svg")
+    drawn = (tmp_path / "architecture.svg").read_text()
+    for row in totals.itertuples():
+        assert f">{row.model}</text>" in drawn
+        assert f">{row.receptive_field:,} bp</text>" in drawn
 
 
 def test_comparison_without_any_auroc(tmp_path):

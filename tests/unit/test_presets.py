@@ -1,5 +1,6 @@
 """Presets by name, and settings that replace some of their values."""
 
+import inspect
 import re
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -8,9 +9,9 @@ import pytest
 
 from motifloom.deepbind import draw_settings
 from motifloom.files import InputError
-from motifloom.models import READOUTS
+from motifloom.models import NETWORKS
 from motifloom.networks import rules_of
-from motifloom.presets import DEEPBIND, MULTITASK, DeepBindPreset, choose
+from motifloom.presets import DEEPBIND, MULTITASK, NETWORK_KEYS, DeepBindPreset, choose
 from motifloom.steps import rate_at
 from motifloom.training import OPTIMISERS
 
@@ -76,14 +77,45 @@ def test_every_setting_is_explained():
         assert f"`{field.name}`" in explained or field.name in ("space", "rna")
 
 
+def test_every_network_key_and_multitask_preset_is_explained():
+    text = (Path(__file__).parents[2] / "docs/networks.md").read_text(encoding="utf-8")
+    keys = {key for keys in NETWORK_KEYS.values() for key in keys}
+    assert [
+        name for name in [*sorted(keys), *MULTITASK] if not re.search(f"`{name}[`:]", text)
+    ] == []
+
+
 def test_settings_go_before_what_a_preset_has_for_rna():
     preset = choose(DEEPBIND, "deepbind-2015", {"kernel_size": 20}).for_alphabet("rna")
     assert (preset.kernel_size, preset.pooling) == (20, "max+mean")
 
 
+def test_the_published_danq():
+    """Quang & Xie 2016, Methods."""
+    preset = MULTITASK["danq-2016"]
+    assert (preset.n_kernels, preset.kernel_size, preset.pool_size) == (320, 26, 13)
+    assert (preset.lstm_units, preset.dense_units, preset.readout) == (320, 925, "flatten")
+    assert (preset.conv_dropout, preset.dropout, preset.start_range) == (0.2, 0.5, 0.05)
+    assert (preset.optimiser, preset.batch_size, preset.epochs) == ("rmsprop", 100, 60)
+    assert (preset.patience, preset.strands, preset.reverse_complement) == (5, "mean", True)
+    larger = MULTITASK["danq-jaspar"]
+    assert (larger.n_kernels, larger.kernel_size, larger.pool_size) == (1024, 30, 15)
+    assert (larger.lstm_units, larger.dense_units, larger.from_matrices) == (512, 925, True)
+
+
+def test_cnn_is_danq_without_recurrence():
+    assert replace(MULTITASK["cnn"], lstm_units=32) == MULTITASK["danq"]
+
+
+@pytest.mark.parametrize("network", NETWORK_KEYS)
+def test_network_keys_are_all_that_a_network_takes(network):
+    taken = set(inspect.signature(NETWORKS[network]).parameters)
+    assert set(NETWORK_KEYS[network]) == taken - {"length", "n_targets", "centre"}
+
+
 @pytest.mark.parametrize("preset", MULTITASK.values(), ids=MULTITASK)
 def test_multitask_presets_can_be_trained(preset):
-    assert preset.readout in READOUTS
+    assert preset.network in NETWORK_KEYS
     assert preset.optimiser in OPTIMISERS
     assert preset.direct or not preset.direct_epochs
 
@@ -108,6 +140,15 @@ def test_unknown_preset():
 def test_unknown_setting():
     with pytest.raises(InputError, match=r"'danq' has no setting 'kernels'; it has n_kernels, "):
         choose(MULTITASK, "danq", {"kernels": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("danq", {"blocks": 3}), ("resnet", {"lstm_units": 3}), ("lstm", {"network": "RNN"})],
+)
+def test_settings_of_another_network(name, settings):
+    with pytest.raises(InputError, match=f"'{name}' has no setting '{next(iter(settings))}'"):
+        choose(MULTITASK, name, settings)
 
 
 @pytest.mark.parametrize(

@@ -344,15 +344,34 @@ def full(logos, tmp_path):
         "curves": {"reb1": curve},
         "comparison_svg": curve,
         "qc": {"reb1": qc},
-        "networks": pd.DataFrame({"network": ["DeepBind"], "parameters": [3233]}),
+        "networks": architecture(),
+        "networks_svg": curve,
     }
+
+
+def architecture():
+    """A convolution and the total of one network."""
+    rows = [
+        ("danq", "convolution", "975 x 320", 33600, 32448000, 26),
+        ("danq", "total", "", 46926479, 200578075, 1000),
+    ]
+    columns = ["model", "layer", "output_shape", "parameters", "operations", "receptive_field"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_networks_by_total_and_by_layer():
+    totals, layers = report.network_tables(architecture())
+    assert totals.headers == ["Network", "Parameters", "Operations", "Receptive field"]
+    assert totals.rows == [["DanQ", "46,926,479", "200,578,075", "1,000 bp"]]
+    assert layers.rows[0] == ["DanQ", "convolution", "975 × 320", "33,600", "32,448,000", "26 bp"]
+    assert [len(table.rows) for table in report.network_tables(None)] == [0, 0]
 
 
 def test_page_shows_results(make, logos, tmp_path):
     html = make(**full(logos, tmp_path))
     for shown in (
         "0.850–0.920", "PWM 0.700 · 1 dataset", "1 of 1", "GC-matched windows", "E 1.0e-8", "1,412",
-        "0.630", "0.587", "Kernels of the multi-task networks", "3,233", "numpy",
+        "0.630", "0.587", "Kernels of the multi-task networks", "46,926,479", "numpy",
     ):  # fmt: skip
         assert shown in html
     assert "bound ones against dinucleotide shuffles and GC-matched windows" in html

@@ -39,6 +39,7 @@ def files_below(folder):
 def expected_outputs():
     """Every file of results/<name>/ that has a fixed name."""
     expected = {"metrics.tsv", "matches.tsv", "report.html", "evaluation/comparison.svg"}
+    expected |= {"architecture.tsv", "architecture.svg"}
     expected |= {"genome/genome.safetensors", "genome/chrom.sizes", "motifs/database.meme"}
     expected |= {"multitask/bins.safetensors", "multitask/qc.tsv"}
     expected |= {"models/danq/multitask/test_scores.safetensors"}
@@ -189,7 +190,7 @@ def test_logs_and_benchmarks_are_written(finished):
         "annotate_motifs": [f"{model}/{name}" for model, name in MODELS],
     }
     jobs = {f"{rule}/{job}" for rule, jobs in rules.items() for job in jobs}
-    jobs |= {"encode_genome", "label_bins", "prepare_database"}
+    jobs |= {"encode_genome", "label_bins", "prepare_database", "describe_networks"}
     summaries = {"collect_metrics", "collect_matches", "draw_comparison", "write_report"}
     logs = {name for name in files_below(finished.logs) if name.endswith(".log")}
     assert logs == {f"{job}.log" for job in jobs | summaries}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from motifloom import models
 from motifloom.bin_store import BinStore
@@ -31,35 +32,53 @@ def export_motifs(
     Of an ensemble the member with the lowest validation loss is shown. Sites are counted on the
     bound training and validation sequences, or the `top` of them by score. With a `genome` the
     store holds bins: sites are counted on the bin itself, half a kernel beyond its edges, of up
-    to 100,000 labelled ones evenly spread over the genome.
+    to 100,000 labelled ones evenly spread over the genome. A network without kernels has none to
+    write.
     """
     model = models.load(weights)
+    motifs = _motifs_of(model, store, genome, recipe, top)
+    write_table(motif_table(motifs), table)
+    write_meme(motifs, meme, "ACGU" if model.info["alphabet"] == "rna" else "ACGT")
+
+
+def _motifs_of(model: models.TrainedModel, store, genome, recipe, top) -> list[Motif]:
     network = model.networks[model.info["best_member"]]
+    conv = _first_layer(network)
+    if conv is None:
+        return []
     if genome is None:
         bound, other = _sequences(SequenceStore.open(store))
     else:
-        bound = _labelled_bins(BinStore.open(store, genome), network.conv.weight.shape[2])
+        bound = _labelled_bins(BinStore.open(store, genome), conv.weight.shape[2])
         other = bound[:0]
     # A kernel sees both strands by itself, through the direct path, or where both are scored.
     both = (
-        network.conv.both_strands
+        getattr(conv, "both_strands", False)
         or bool(network.hyperparameters.get("direct"))
         or model.info["strands"] != "given"
     )
     scores = model.score(bound)[:, 0] if top and model.info["network"] == "DeepBind" else None
     motifs = kernels_to_pwms(
-        network.conv.weight.detach().numpy(),
-        network.conv.bias.detach().numpy(),
+        conv.weight.detach().numpy(),
+        conv.bias.detach().numpy(),
         bound,
         scores,
         recipe=recipe,
         both_strands=both,
         top=top,
-        shifts=_shifts(network, bound.shape[1]),
+        shifts=_shifts(conv, bound.shape[1]),
     )
-    motifs = _with_effects(motifs, network, bound, other)
-    write_table(motif_table(motifs), table)
-    write_meme(motifs, meme, "ACGU" if model.info["alphabet"] == "rna" else "ACGT")
+    started = model.info.get("initialised_from") or [""] * len(motifs)
+    motifs = [
+        replace(motif, initialised_from=name) for motif, name in zip(motifs, started, strict=True)
+    ]
+    return _with_effects(motifs, network, bound, other)
+
+
+def _first_layer(network) -> nn.Module | None:
+    """The convolution whose kernels are motifs; None where bases are read one by one or apart."""
+    conv = getattr(network, "conv", None)
+    return None if conv is None or getattr(conv, "dilation", 1) > 1 else conv
 
 
 def _sequences(examples: SequenceStore) -> tuple[np.ndarray, np.ndarray]:
@@ -80,10 +99,9 @@ def _labelled_bins(bins: BinStore, width: int) -> np.ndarray:
     return bins.codes(rows, crop=crop)
 
 
-def _shifts(network, length: int) -> np.ndarray | None:
+def _shifts(conv, length: int) -> np.ndarray | None:
     """What the places of windows add to each kernel, float32 [C, W]; None without places."""
-    conv = network.conv
-    if conv.places is None:
+    if getattr(conv, "places", None) is None:
         return None
     windows = length - conv.weight.shape[2] + 1
     return conv.places.detach()[conv.place_index(windows)].T.numpy()

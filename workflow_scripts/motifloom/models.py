@@ -1,12 +1,11 @@
-"""The networks: DeepBind (Alipanahi et al. 2015) and DanQ (Quang & Xie 2016).
+"""DeepBind (Alipanahi et al. 2015), the networks by name, and trained models.
 
 DeepBind: Alipanahi B, Delong A, Weirauch MT, Frey BJ. Predicting the sequence specificities of
 DNA- and RNA-binding proteins by deep learning. Nature Biotechnology 33, 831-838 (2015).
-DanQ: Quang D, Xie X. DanQ: a hybrid convolutional and recurrent deep neural network for
-quantifying the function of DNA sequences. Nucleic Acids Research 44, e107 (2016).
 
 Every network takes base codes uint8 [N, L] (A, C, G, T = 0..3, N = 4; the fast path) or float
-one-hot [N, 4, L] (what attribution tools feed it), and gives logits float32 [N, T].
+one-hot [N, 4, L] (what attribution tools feed it), and gives logits float32 [N, T]. Its attribute
+`hyperparameters` holds the arguments that build it again.
 """
 
 import json
@@ -17,67 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from motifloom.convolution import MotifConv, check_length
+from motifloom.danq import DanQ
 from motifloom.files import InputError, check_readable
-from motifloom.networks import n_places
-from motifloom.scan import motif_mean, motif_scan, place_index, reference_mean, reference_scan
+from motifloom.recurrent import LSTM, RNN
+from motifloom.resnet import ResNet
 from motifloom.weights import write_weights
-
-
-class MotifConv(nn.Module):
-    """A bank of kernels [C, 4, K] over one-hot bases, ReLU, and maxima over windows.
-
-    ReLU(x + b) and max exchange, since both are non-decreasing and b is the same at all
-    positions: the maxima are taken first, the learned threshold b is added after. With `n_places`
-    a bias by the window's distance from the middle is added before the maximum
-    (`scan.place_index`; `windows` are those of the sequences trained on). `padding` N, 0.25 in
-    all channels, stand on both sides.
-    """
-
-    def __init__(
-        self,
-        n_kernels: int,
-        kernel_size: int,
-        both_strands: bool = False,
-        windows: int = 0,
-        place_bin: int = 0,
-        padding: int = 0,
-    ):
-        super().__init__()
-        self.both_strands = both_strands
-        self.windows = windows
-        self.place_bin = place_bin
-        self.padding = padding
-        rows = n_places(windows, place_bin)
-        self.weight = nn.Parameter(torch.empty(n_kernels, 4, kernel_size))
-        self.bias = nn.Parameter(torch.zeros(n_kernels))
-        self.places = nn.Parameter(torch.zeros(rows, n_kernels)) if rows else None
-        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
-
-    def forward(self, x: torch.Tensor, pool: int = 0) -> torch.Tensor:
-        """Float32 [N, P, C]: ReLU of the maxima over `pool` windows (0: over all, P = 1)."""
-        return torch.relu(self.maxima(x, pool) + self.bias)
-
-    def maxima(self, x: torch.Tensor, pool: int = 0) -> torch.Tensor:
-        """Float32 [N, P, C]: the maxima before threshold and ReLU."""
-        scan = motif_scan if x.dtype == torch.uint8 else reference_scan
-        return scan(x, self.weight, pool, self.both_strands, **self._where(x))
-
-    def means(self, x: torch.Tensor) -> torch.Tensor:
-        """Float32 [N, C]: the mean of ReLU(x + b) over all windows, with both strands of both."""
-        scan = motif_mean if x.dtype == torch.uint8 else reference_mean
-        return scan(x, self.weight, self.bias, self.both_strands, **self._where(x))
-
-    def _where(self, x: torch.Tensor) -> dict:
-        """What a scan needs to know of padding and places."""
-        found = {"padding": self.padding, "unknown": 0.25 if self.padding else 0.0}
-        if self.places is not None:
-            windows = x.shape[-1] + 2 * self.padding - self.weight.shape[2] + 1
-            found |= {"places": self.places, "place_index": self.place_index(windows, x.device)}
-        return found
-
-    def place_index(self, windows: int, device="cpu") -> torch.Tensor:
-        """Row of `places` for each window of a sequence, int64 [windows]."""
-        return place_index(windows, self.place_bin, len(self.places), self.windows, device)
 
 
 class DeepBind(nn.Module):
@@ -105,7 +49,7 @@ class DeepBind(nn.Module):
     ):
         super().__init__()
         padded = kernel_size - 1 if padding else 0
-        _check_length(length + 2 * padded, kernel_size)
+        check_length(length + 2 * padded, kernel_size)
         self.hyperparameters = {
             "length": length,
             "n_kernels": n_kernels,
@@ -140,109 +84,7 @@ class DeepBind(nn.Module):
         return self.dense(h)  # [N, n_targets]
 
 
-READOUTS = ("max", "last", "flatten", "centre")
-
-
-class DanQ(nn.Module):
-    """Convolution, max pooling, bidirectional LSTM along the sequence, read-out, dense layers.
-
-    `readout` turns the LSTM's steps [N, P, 2 * lstm_units] into one vector: "max" over all steps
-    (the lecture's choice), "last" step of each direction, "flatten" (all steps, the paper's
-    choice), or "centre": the maximum over the steps that overlap the `centre` middle bases,
-    which is where a bin's label comes from. With `direct`, the maxima of the kernels over the
-    middle bases and both strands also reach the logits through a linear layer of their own, so
-    that the kernels learn before the LSTM does. `dense_units` 0 leaves the hidden layer out.
-    """
-
-    def __init__(
-        self,
-        length: int,
-        n_targets: int,
-        n_kernels: int = 320,
-        kernel_size: int = 26,
-        pool_size: int = 13,
-        lstm_units: int = 320,
-        dense_units: int = 925,
-        dropout: float = 0.5,
-        readout: str = "flatten",
-        conv_dropout: float = 0.2,
-        direct: bool = False,
-        centre: int = 200,
-    ):
-        super().__init__()
-        _check_length(length, kernel_size + pool_size - 1)
-        if readout not in READOUTS:
-            raise InputError(f"readout {readout!r} is unknown; choose one of {', '.join(READOUTS)}")
-        self.hyperparameters = {
-            "length": length,
-            "n_targets": n_targets,
-            "n_kernels": n_kernels,
-            "kernel_size": kernel_size,
-            "pool_size": pool_size,
-            "lstm_units": lstm_units,
-            "dense_units": dense_units,
-            "dropout": dropout,
-            "readout": readout,
-            "conv_dropout": conv_dropout,
-            "direct": direct,
-            "centre": centre,
-        }
-        self.conv = MotifConv(n_kernels, kernel_size)
-        self.conv_dropout = nn.Dropout(conv_dropout)
-        self.lstm = nn.LSTM(n_kernels, lstm_units, batch_first=True, bidirectional=True)
-        steps = (length - kernel_size + 1) // pool_size
-        width = 2 * lstm_units * (steps if readout == "flatten" else 1)
-        self.dropout = nn.Dropout(dropout)
-        self.hidden = nn.Linear(width, dense_units) if dense_units else None
-        self.dense = nn.Linear(dense_units or width, n_targets)
-        self.direct = nn.Linear(n_kernels, n_targets) if direct else None
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits [N, n_targets] of codes [N, length] or one-hot [N, 4, length]."""
-        pooled = self.conv(x, self.hyperparameters["pool_size"])  # [N, P, n_kernels]
-        steps, _ = self.lstm(self.conv_dropout(pooled))  # [N, P, 2 * lstm_units]
-        h = self.dropout(self._read(steps))
-        if self.hidden is not None:
-            h = torch.relu(self.hidden(h))  # [N, dense_units]
-        logits = self.dense(h)  # [N, n_targets]
-        return logits + self.direct_logits(x) if self.direct is not None else logits
-
-    def direct_logits(self, x: torch.Tensor) -> torch.Tensor:
-        """What the direct path alone says, float32 [N, n_targets]."""
-        size, centre = self.hyperparameters["kernel_size"], self.hyperparameters["centre"]
-        flank = max(0, (x.shape[-1] - centre) // 2 - size // 2)
-        middle = x[..., flank : x.shape[-1] - flank]
-        scan = motif_scan if x.dtype == torch.uint8 else reference_scan
-        best = scan(middle, self.conv.weight, 0, True).squeeze(1)  # [N, n_kernels]
-        return self.direct(self.dropout(torch.relu(best + self.conv.bias)))
-
-    def _read(self, steps: torch.Tensor) -> torch.Tensor:
-        readout = self.hyperparameters["readout"]
-        units = self.hyperparameters["lstm_units"]
-        if readout == "flatten":
-            return steps.flatten(1)
-        if readout == "last":
-            return torch.cat([steps[:, -1, :units], steps[:, 0, units:]], 1)
-        if readout == "centre":
-            steps = steps[:, self._central_steps(steps.shape[1])]
-        return steps.amax(1)
-
-    def _central_steps(self, n_steps: int) -> slice:
-        length, centre = self.hyperparameters["length"], self.hyperparameters["centre"]
-        pool = self.hyperparameters["pool_size"]
-        flank = max(0, (length - centre) // 2)
-        return slice(min(flank // pool, n_steps - 1), min(-(-(length - flank) // pool), n_steps))
-
-
-def _check_length(length: int, shortest: int) -> None:
-    if length < shortest:
-        raise InputError(
-            f"sequences of {length} bp are too short for this network, which needs {shortest};"
-            " lengthen windows or choose smaller kernels"
-        )
-
-
-NETWORKS = {"DeepBind": DeepBind, "DanQ": DanQ}
+NETWORKS = {"DeepBind": DeepBind, "DanQ": DanQ, "ResNet": ResNet, "RNN": RNN, "LSTM": LSTM}
 
 
 class TrainedModel(nn.Module):
@@ -318,11 +160,12 @@ class TrainedModel(nn.Module):
         return scores[0], scores[1:]
 
     def _check_scored_length(self, length: int, path) -> None:
-        trained = self.info["hyperparameters"]["length"]
-        shortest = self.info["hyperparameters"]["kernel_size"]
-        if self.info["network"] != "DeepBind" and length != trained:
-            raise InputError(f"{path}: records of {length} bp; this network takes {trained} bp")
-        if length < shortest:
+        settings = self.info["hyperparameters"]
+        if self.info["network"] != "DeepBind":
+            trained = settings["length"]
+            if length != trained:
+                raise InputError(f"{path}: records of {length} bp; this network takes {trained} bp")
+        elif length < (shortest := settings["kernel_size"]):
             raise InputError(
                 f"{path}: a record of {length} bp is shorter than a kernel, {shortest}"
             )

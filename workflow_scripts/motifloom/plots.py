@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from motifloom.evaluation import regression_metrics
 from motifloom.files import atomic
@@ -131,6 +131,58 @@ def draw_comparison(metrics: pd.DataFrame, path: Path) -> None:
             )
         ]
         _legend_below(figure, handles, names)
+
+
+def draw_architecture(totals: pd.DataFrame, path: Path) -> None:
+    """Draw parameters and operations a sequence of networks on log axes, a row each.
+
+    `totals` has columns model, parameters, operations and receptive_field (bases, written on the
+    right), a row a network, the first on top.
+    """
+    with _figure(path, (8.0, 0.85 + 0.29 * max(len(totals), 1))) as figure:
+        *grid, words = figure.subplots(1, 3, sharey=True, width_ratios=[1, 1, 0.42])
+        rows = np.arange(len(totals))[::-1]
+        titles = {"parameters": "parameters", "operations": "operations a sequence"}
+        for axes, (column, title), colour in zip(grid, titles.items(), PALETTE, strict=False):
+            _log_dots(axes, totals[column].to_numpy(float), rows, colour)
+            axes.set_title(title)
+        grid[0].set_yticks(rows, totals["model"])
+        words.set(title="receptive field", xticks=[])
+        words.spines[:].set_visible(False)
+        for bases, row in zip(totals["receptive_field"], rows, strict=True):
+            words.text(0, row, f"{bases:,} bp", va="center")
+        for axes in (*grid, words):
+            axes.tick_params(axis="y", length=0)
+            axes.grid(False, axis="y")
+            for row in rows[::2]:
+                axes.axhspan(row - 0.5, row + 0.5, color="#f5f5f5", linewidth=0)
+
+
+def _log_dots(axes: Axes, values: np.ndarray, rows: np.ndarray, colour: str) -> None:
+    """A dot a row with its value beside it, on a log axis with room for the text."""
+    axes.plot(values, rows, "o", color=colour, markersize=5)
+    for value, row in zip(values, rows, strict=True):
+        place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
+        axes.annotate(_short_number(value), (value, row), **place)
+    low, high = values.min(), values.max()
+    decades = max(np.log10(high / low), 1)
+    axes.set(xscale="log", xlim=(low / 10 ** (0.1 * decades), high * 10 ** (0.35 * decades)))
+    axes.set(ylim=(-0.6, len(values) - 0.4))
+    axes.xaxis.set_major_locator(LogLocator(numticks=5))
+    axes.xaxis.set_major_formatter(lambda value, _: _short_number(value))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _short_number(value: float) -> str:
+    """Three significant digits with k, M or G.
+
+    >>> _short_number(950), _short_number(46_926_479), _short_number(1234567890)
+    ('950', '46.9 M', '1.23 G')
+    """
+    for factor, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= factor:
+            return f"{value / factor:.3g}{unit}"
+    return f"{value:.0f}"
 
 
 def draw_scatter(targets: np.ndarray, predictions: np.ndarray, title: str, path: Path) -> None:

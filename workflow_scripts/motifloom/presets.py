@@ -141,24 +141,74 @@ class DeepBindPreset:
         _check_choice("final_on", self.final_on, ("train", "all"))
 
 
+# Which of a multi-task preset's values each network is built with.
+NETWORK_KEYS: dict[str, tuple[str, ...]] = {
+    "DanQ": (
+        "n_kernels",
+        "kernel_size",
+        "pool_size",
+        "lstm_units",
+        "dense_units",
+        "dropout",
+        "readout",
+        "conv_dropout",
+        "direct",
+    ),
+    "ResNet": (
+        "n_kernels",
+        "kernel_size",
+        "pool_size",
+        "blocks",
+        "block_kernel_size",
+        "dilation_growth",
+        "order",
+        "readout",
+        "dropout",
+        "padding",
+        "stride",
+        "dilation",
+        "pooling",
+    ),
+    "RNN": ("units",),
+    "LSTM": ("units",),
+}
+
+
 @dataclass(frozen=True)
 class MultitaskPreset:
-    """How one multi-task DanQ is built and trained; see `models.DanQ` for the network's keys.
+    """How one multi-task network is built and trained.
+
+    `network` is one of NETWORK_KEYS, which says what of the preset builds it; see `danq.DanQ`,
+    `resnet.ResNet` and `recurrent.Recurrent` for the meaning. With `start_range` all weights
+    start uniform in +-start_range and all biases at 0; with 0 as PyTorch starts them. With
+    `from_matrices` half of the kernels start from the known motifs of the run.
 
     The kernels first learn through the direct path alone, for `direct_epochs`, or longer where
     these make fewer than `direct_min_steps` updates. `reverse_complement` shows each example on a
     random strand; test scores are the mean of both strands.
     """
 
-    n_kernels: int
-    kernel_size: int
-    pool_size: int
-    lstm_units: int
-    dense_units: int
-    dropout: float
-    readout: str
+    network: str = "DanQ"
+    n_kernels: int = 0
+    kernel_size: int = 0
+    pool_size: int = 1
+    lstm_units: int = 0
+    dense_units: int = 0
+    dropout: float = 0.0
+    readout: str = "max"
     conv_dropout: float = 0.2
     direct: bool = False
+    blocks: int = 0
+    block_kernel_size: int = 3
+    dilation_growth: int = 1
+    order: str = "conv"
+    padding: int = 0
+    stride: int = 1
+    dilation: int = 1
+    pooling: str = "max"
+    units: int = 18
+    start_range: float = 0.0
+    from_matrices: bool = False
     direct_epochs: int = 0
     direct_min_steps: int = 0
     reverse_complement: bool = True
@@ -174,6 +224,11 @@ class MultitaskPreset:
     def __post_init__(self):
         _check_choice("strands", self.strands, STRANDS)
         _check_choice("optimiser", self.optimiser, OPTIMISERS)
+
+    @property
+    def network_settings(self) -> dict:
+        """The values that the network is built with, by the names of its arguments."""
+        return {key: getattr(self, key) for key in NETWORK_KEYS[self.network]}
 
 
 # What DeepBind's calibration draws its settings from (Alipanahi et al. 2015, Supplementary Notes,
@@ -231,6 +286,45 @@ DEEPBIND = {
     ),
 }
 
+# Ours: chosen on validation bins, see docs/danq.md.
+_DANQ = MultitaskPreset(
+    n_kernels=256,
+    kernel_size=12,
+    pool_size=10,
+    lstm_units=32,
+    dense_units=0,
+    dropout=0.3,
+    readout="centre",
+    direct=True,
+    direct_epochs=2,
+    direct_min_steps=5000,
+    epochs=3,
+    batch_size=64,
+    learning_rate=3e-3,
+    final_learning_rate=3e-4,
+    patience=10,
+)
+
+# The published network and training (Quang & Xie 2016, Methods): 320 kernels of 26, pool 13,
+# BiLSTM 320, dense 925, all weights from U(-0.05, 0.05), RMSprop, batches of 100, 60 epochs or 5
+# without a better validation loss, both strands of every bin.
+_DANQ_2016 = MultitaskPreset(
+    n_kernels=320,
+    kernel_size=26,
+    pool_size=13,
+    lstm_units=320,
+    dense_units=925,
+    dropout=0.5,
+    readout="flatten",
+    conv_dropout=0.2,
+    start_range=0.05,
+    optimiser="rmsprop",
+    epochs=60,
+    batch_size=100,
+    final_learning_rate=1e-3,
+    patience=5,
+)
+
 MULTITASK = {
     # The source lecture's network: 4 kernels of 20, pool 2, LSTM 20, dense 25, maximum read-out.
     "danq-lecture": MultitaskPreset(
@@ -246,24 +340,32 @@ MULTITASK = {
         strands="given",
         final_learning_rate=1e-3,
     ),
-    # Ours: chosen on validation bins, see docs/danq.md.
-    "danq": MultitaskPreset(
-        n_kernels=256,
+    "danq-2016": _DANQ_2016,
+    # Their larger network (DanQ-JASPAR), half of its kernels started from known matrices.
+    "danq-jaspar": replace(
+        _DANQ_2016, n_kernels=1024, kernel_size=30, pool_size=15, lstm_units=512, from_matrices=True
+    ),
+    "danq": _DANQ,
+    # Ours without its recurrent layer, to show what that layer adds.
+    "cnn": replace(_DANQ, lstm_units=0),
+    # Stem 12 wide as ours; dilations 1, 2, 4, 8, 16 over steps of 10 bp reach 310 bp to each side.
+    "resnet": MultitaskPreset(
+        network="ResNet",
+        n_kernels=64,
         kernel_size=12,
         pool_size=10,
-        lstm_units=32,
-        dense_units=0,
-        dropout=0.3,
+        blocks=5,
+        dilation_growth=2,
         readout="centre",
-        direct=True,
-        direct_epochs=2,
-        direct_min_steps=5000,
-        epochs=3,
+        dropout=0.2,
+        epochs=20,
         batch_size=64,
-        learning_rate=3e-3,
-        final_learning_rate=3e-4,
-        patience=10,
+        learning_rate=2e-3,
+        patience=5,
     ),
+    # The source lecture's recurrent classifiers: 18 units, last step, Adam at 0.01.
+    "rnn": MultitaskPreset(network="RNN", batch_size=64, learning_rate=1e-2),
+    "lstm": MultitaskPreset(network="LSTM", batch_size=64, learning_rate=1e-2),
 }
 
 
@@ -274,13 +376,18 @@ _LEAST_ONE = (
     "epochs",
     "batch_size",
     "pool_size",
+    "block_kernel_size",
+    "dilation_growth",
+    "stride",
+    "dilation",
+    "units",
     "settings",
     "folds",
     "checkpoints",
     "checks",
 )
 # What a preset alone decides: these are no plain values.
-_FIXED = ("space", "rna")
+_FIXED = ("space", "rna", "network")
 _SHARES = ("dropout", "conv_dropout", "smoothing", "momentum")
 
 
@@ -291,7 +398,7 @@ def choose(presets: Mapping, name: str, overrides: Mapping):
     """
     if name not in presets:
         raise InputError(f"preset {name!r} is unknown; choose one of {', '.join(presets)}")
-    known = [key for key in presets[name].__dataclass_fields__ if key not in _FIXED]
+    known = _known_keys(presets[name])
     unknown = set(overrides) - set(known)
     if unknown:
         raise InputError(
@@ -313,7 +420,16 @@ def choose(presets: Mapping, name: str, overrides: Mapping):
     # What the user sets is neither drawn nor replaced for RNA.
     kept = {
         field: tuple(pair for pair in getattr(presets[name], field) if pair[0] not in overrides)
-        for field in _FIXED
+        for field in ("space", "rna")
         if hasattr(presets[name], field)
     }
     return replace(presets[name], **kept | dict(overrides))
+
+
+def _known_keys(preset) -> list[str]:
+    """What a user may set of a preset: all but what it alone decides and other networks' values."""
+    hidden = set(_FIXED)
+    if isinstance(preset, MultitaskPreset):
+        others = {key for keys in NETWORK_KEYS.values() for key in keys}
+        hidden |= others - set(NETWORK_KEYS[preset.network])
+    return [key for key in preset.__dataclass_fields__ if key not in hidden]

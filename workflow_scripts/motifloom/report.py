@@ -31,7 +31,7 @@ MATCH_COLUMNS = (
 QC_COLUMNS = ("stage", "count", "note")
 TEXT_COLUMNS = (
     "dataset", "tf", "motif", "model", "preset", "examples", "negatives", "note", "kernel",
-    "initialised_from", "match", "match_name", "recovers", "stage",
+    "initialised_from", "match", "match_name", "recovers", "stage", "layer", "output_shape",
 )  # fmt: skip
 
 MODEL_NAMES = {
@@ -40,6 +40,7 @@ MODEL_NAMES = {
     "resnet": "ResNet",
     "rnn": "RNN",
     "lstm": "LSTM",
+    "cnn": "CNN",
     "pwm": "PWM",
     "kmer": "k-mers",
     "lsgkm": "LS-GKM",
@@ -332,6 +333,21 @@ FOLD_TABLE = [
     ("Pearson", True, spread("pearson")),
     ("Spearman", True, spread("spearman")),
     ("Note", False, field("note")),
+]
+
+
+def bases(value: object) -> str:
+    """`value` as a number of base pairs, "" where it is missing."""
+    return f"{count(value)} bp" if count(value) else ""
+
+
+NETWORK_TABLE = [
+    ("Network", False, field("model", model_name)),
+    ("Layer", False, field("layer")),
+    ("Output", True, field("output_shape", lambda shape: text(shape).replace("x", "×"))),
+    ("Parameters", True, field("parameters", count)),
+    ("Operations", True, field("operations", count)),
+    ("Receptive field", True, field("receptive_field", bases)),
 ]
 
 
@@ -915,20 +931,12 @@ def installed_versions() -> dict[str, str]:
     return versions
 
 
-def network_table(networks: str | Path | pd.DataFrame | None) -> Table:
-    """The networks' parameters, operations and receptive fields, whatever columns are given."""
-    rows = table_rows(networks, [])
-    names = list(rows[0]) if rows else []
-    numeric = {name: all(number(row[name]) is not None for row in rows) for name in names}
-    columns = [
-        (
-            name.replace("_", " ").capitalize(),
-            numeric[name],
-            field(name, count if numeric[name] else text),
-        )
-        for name in names
-    ]
-    return plain_table(columns, rows)
+def network_tables(networks: str | Path | pd.DataFrame | None) -> tuple[Table, Table]:
+    """The networks' totals, and the same of every layer."""
+    rows = table_rows(networks, ["model", "layer"])
+    sizes = [column for column in NETWORK_TABLE if column[0] not in {"Layer", "Output"}]
+    totals = [row for row in rows if row["layer"] == "total"]
+    return plain_table(sizes, totals), plain_table(NETWORK_TABLE, rows)
 
 
 def names_without(entries: list[Entry], rows: list[Row]) -> list[str]:
@@ -951,6 +959,7 @@ def write_page(
     configuration: Mapping[str, Any],
     versions: Mapping[str, str],
     networks: str | Path | pd.DataFrame | None = None,
+    networks_svg: str | Path | None = None,
     cross_validation: str | Path | pd.DataFrame | None = None,
 ) -> None:
     """Write one run's report, a single HTML file that needs nothing else.
@@ -958,7 +967,7 @@ def write_page(
     `datasets` is the dataset sheet (columns dataset, tf, and any of kind, labels, motif,
     negatives, ...); `metrics` and `matches` are metrics.tsv and matches.tsv; `logo_folders` maps
     (model, dataset) to the folder with <kernel>.svg; `qc` maps a dataset to its table of stage,
-    count and note; `curves` to its SVG; `networks` is a table of the networks' sizes, a row each;
+    count and note; `curves` to its SVG; `networks` is architecture.tsv, `networks_svg` its figure;
     `cross_validation` is cross_validation.tsv.
     Tables are frames or paths. Raises InputError for files that cannot be read.
     """
@@ -967,6 +976,7 @@ def write_page(
         table_rows(matches, MATCH_COLUMNS),
     )
     fold_rows = table_rows(cross_validation, [])
+    sizes, layers = network_tables(networks)
     entries = make_entries(datasets, metric_rows, match_rows, logo_folders, qc, curves)
     columns = result_columns(entries)
     results = [(entry, [column.make(entry) for column in columns]) for entry in entries]
@@ -984,7 +994,9 @@ def write_page(
         correlated=any(number(row["pearson"]) is not None for row in metric_rows),
         comparison=embedded(comparison_svg),
         shared_motifs=network_motifs(match_rows, logo_folders, {entry.name for entry in entries}),
-        networks=network_table(networks),
+        networks=sizes,
+        layers=layers,
+        sizes_drawn=embedded(networks_svg),
         folds=plain_table(FOLD_TABLE, fold_rows),
         without_folds=names_without(entries, fold_rows),
         configuration="\n".join(configuration_lines(configuration)),

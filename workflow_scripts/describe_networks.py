@@ -1,0 +1,12 @@
+"""Describe the trained networks layer by layer."""
+
+from motifloom.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from motifloom.architecture import write_architecture
+
+    write_architecture(
+        dict(zip(snakemake.params.models, snakemake.input.weights, strict=True)),
+        snakemake.output.table,
+        snakemake.output.figure,
+    )
