@@ -19,6 +19,7 @@ from torch import nn
 
 from motifloom.files import InputError, check_readable
 from motifloom.networks import n_places
+from motifloom.recurrence import BiLSTM
 from motifloom.scan import motif_mean, motif_scan, place_index, reference_mean, reference_scan
 from motifloom.weights import write_weights
 
@@ -189,7 +190,7 @@ class DanQ(nn.Module):
         }
         self.conv = MotifConv(n_kernels, kernel_size)
         self.conv_dropout = nn.Dropout(conv_dropout)
-        self.lstm = nn.LSTM(n_kernels, lstm_units, batch_first=True, bidirectional=True)
+        self.lstm = BiLSTM(n_kernels, lstm_units)
         steps = (length - kernel_size + 1) // pool_size
         width = 2 * lstm_units * (steps if readout == "flatten" else 1)
         self.dropout = nn.Dropout(dropout)
@@ -200,7 +201,7 @@ class DanQ(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [N, n_targets] of codes [N, length] or one-hot [N, 4, length]."""
         pooled = self.conv(x, self.hyperparameters["pool_size"])  # [N, P, n_kernels]
-        steps, _ = self.lstm(self.conv_dropout(pooled))  # [N, P, 2 * lstm_units]
+        steps = self.lstm(self.conv_dropout(pooled))  # [N, P, 2 * lstm_units]
         h = self.dropout(self._read(steps))
         if self.hidden is not None:
             h = torch.relu(self.hidden(h))  # [N, dense_units]
