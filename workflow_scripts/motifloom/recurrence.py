@@ -144,15 +144,13 @@ class _Recurrence(torch.autograd.Function):
         weights = _backward_weights(weight_ih, weight_hh, by_x.shape[2], units, ctx.halved)
         tensors = (slopes.contiguous(), weights, gates, cells, sloped, by_x)
         arrays = [_array(tensor) for tensor in tensors]
-        _share_rows(n, lambda first, last: _backward_rows(*arrays, first, last))
+        totals = _share_rows(n, lambda first, last: _backward_rows(*arrays, first, last))
         hidden = weight_hh.shape[2]
-        flat = sloped.view(n * steps, -1)
-        before = _states_before(states).view(n * steps, 2, units)
-        by_ih = _by_gates(flat.T @ left.view(n * steps, -1), hidden)[..., : ctx.size]
-        by_direction = flat.view(n * steps, 2, -1)
-        by_hh = torch.stack([by_direction[:, d].T @ before[:, d] for d in range(2)])
+        flat, before = sloped.flatten(0, 1), _states_before(states).flatten(0, 1)
+        by_ih = _by_gates(flat.flatten(1).T @ left.flatten(0, 1), hidden)[..., : ctx.size]
+        by_hh = torch.stack([flat[:, d].T @ before[:, d] for d in range(2)])
         by_hh = _by_gates(by_hh, hidden)[..., :hidden]
-        by_bias = _by_gates(flat.sum(0, dtype=torch.float32), hidden)[..., 0]
+        by_bias = _by_gates(torch.from_numpy(sum(totals)), hidden)[..., 0]
         return (by_x if ctx.needs_input_grad[0] else None), by_ih, by_hh, by_bias, None, None
 
 
@@ -200,8 +198,6 @@ def _backward_weights(weight_ih, weight_hh, size, units, halved):
     """[2, panels, 4 H', 64]: columns of h, then of x, each filled up to whole panels of 64."""
     parts = [weight_hh, weight_ih[..., :size]]
     padded = [F.pad(part, (0, -part.shape[2] % TILE_COLUMNS)) for part in parts]
-    if units > weight_hh.shape[2] + -weight_hh.shape[2] % TILE_COLUMNS:
-        raise AssertionError("registers are narrower than panels")
     packed = _by_blocks(torch.cat(padded, 2), units).permute(0, 1, 3, 4, 2).flatten(1, 3)
     panels = packed.view(2, GATES * units, -1, TILE_COLUMNS).transpose(1, 2)
     return _paired(panels, halved)
@@ -224,15 +220,14 @@ def _states_before(states: torch.Tensor) -> torch.Tensor:
     return before
 
 
-def _share_rows(n: int, work) -> None:
-    """Run `work(first, last)` over the rows of a batch, one share a thread."""
+def _share_rows(n: int, work) -> list:
+    """Run `work(first, last)` over the rows of a batch, one share a thread; all results."""
     threads = max(1, min(torch.get_num_threads(), n))
     if threads == 1:
-        work(0, n)
-        return
+        return [work(0, n)]
     edges = np.linspace(0, n, threads + 1).astype(int)
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda pair: work(*pair), itertools.pairwise(edges)))
+        return list(pool.map(lambda pair: work(*pair), itertools.pairwise(edges)))
 
 
 @compiled()
@@ -284,7 +279,8 @@ def _backward_rows(slopes, weights, gates, cells, sloped, by_x, first, last):
 
     slopes float32 [N, P, 2, H'] by the states; weights as `_backward_weights` packs them, float32
     or uint16. Writes the gradient by what gates received to `sloped`, which is `gates` itself or
-    uint16, and that by the inputs to by_x float32 [N, P, I].
+    uint16, and that by the inputs to by_x float32 [N, P, I]. Returns the sum of the former over
+    rows and steps, float32 [2, 4 H'].
     """
     steps, units, size = slopes.shape[1], slopes.shape[3], by_x.shape[2]
     inner, panels_h = GATES * units, -(-units // TILE_COLUMNS)
@@ -294,6 +290,7 @@ def _backward_rows(slopes, weights, gates, cells, sloped, by_x, first, last):
     none = np.zeros(TILE_COLUMNS, np.float32)
     by_h = np.empty((last - first, units), np.float32)
     by_c = np.empty((last - first, units), np.float32)
+    totals = np.zeros((2, inner), np.float32)
     for d in range(2):
         by_h[:], by_c[:] = 0, 0
         for step in range(steps - 1, -1, -1):
@@ -308,6 +305,7 @@ def _backward_rows(slopes, weights, gates, cells, sloped, by_x, first, last):
                     backward_cells(
                         of_gates, place * GATES, of_cells, place, before, old,
                         by_h.reshape(-1), at, by_c.reshape(-1), at, of_sloped, place * GATES,
+                        totals.reshape(-1), d * inner + column * GATES,
                     )  # fmt: skip
             for number in range(0 if step else panels_h, panels):
                 for row in range(first, last, TILE_ROWS):
@@ -322,6 +320,7 @@ def _backward_rows(slopes, weights, gates, cells, sloped, by_x, first, last):
                     else:
                         column = (number - panels_h) * TILE_COLUMNS
                         _add_or_put(tile, n, by_x, row, t, column, d)
+    return totals
 
 
 @compiled()
@@ -338,4 +337,6 @@ def _add_or_put(tile, n, target, row, t, column, add):
     for r in range(n):
         for j in range(min(TILE_COLUMNS, target.shape[2] - column)):
             value = tile[r * TILE_COLUMNS + j]
-            target[row + r, t, column + j] = target[row + r, t, column + j] + value if add else value
+            target[row + r, t, column + j] = (
+                target[row + r, t, column + j] + value if add else value
+            )

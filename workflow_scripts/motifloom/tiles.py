@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from motifloom.lanes import LANES, _load, _number, _pointers, _row, _splat
+from motifloom.lanes import LANES, _add_to, _load, _number, _pointers, _row, _splat
 
 TILE_ROWS = 6
 TILE_REGISTERS = 4
@@ -260,8 +260,9 @@ def forward_cells(
 
 @intrinsic
 def backward_cells(
-    typingctx, gates, gate, cells, cell, before, old, slopes, slope, carried, carry, copies, copy
-):
+    typingctx, gates, gate, cells, cell, before, old, slopes, slope, carried, carry, copies, copy,
+    totals, total,
+):  # fmt: skip
     """Backward of `forward_cells`.
 
     gates, cells, before: as written and read there
@@ -269,16 +270,17 @@ def backward_cells(
     carried: float32 [16], the gradient by c out of the step behind; is replaced by that for the
              step before
     Replaces gates by the gradient by what they received, or where copies are uint16 leaves them
-    alone and writes it there as bfloat16.
+    alone and writes it there as bfloat16. Adds it to totals, float32 [4, 16] from `total` on.
     """
     signature = types.void(
-        gates, gate, cells, cell, before, old, slopes, slope, carried, carry, copies, copy
-    )
+        gates, gate, cells, cell, before, old, slopes, slope, carried, carry, copies, copy,
+        totals, total,
+    )  # fmt: skip
     halves = copies.dtype != types.float32
 
     def generate(context, builder, signature, arguments):
-        gates, cells, before, slopes, carried, copies = _pointers(
-            context, builder, signature, arguments, *((i, i + 1) for i in range(0, 12, 2))
+        gates, cells, before, slopes, carried, copies, totals = _pointers(
+            context, builder, signature, arguments, *((i, i + 1) for i in range(0, 14, 2))
         )
         i, f, g, o = (_load(builder, gates, _number(k * LANES)) for k in range(4))
         squashed = _tanh(builder, _load(builder, cells, _number(0)))
@@ -298,6 +300,7 @@ def backward_cells(
         store, target = (_store_halves, copies) if halves else (_store, gates)
         for number, value in enumerate(found):
             store(builder, value, target, _number(number * LANES))
+            _add_to(builder, totals, _number(number * LANES), value)
         return context.get_dummy_value()
 
     return signature, generate
