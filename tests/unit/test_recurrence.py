@@ -106,7 +106,7 @@ def test_the_same_threads_give_the_same_gradients(threads):
 
 
 def test_an_empty_batch_has_no_states_and_no_gradient():
-    layer, x, slopes = drawn(0, 3, 4, 5)
+    layer, x, _ = drawn(0, 3, 4, 5)
     states = layer(x)
     assert states.shape == (0, 3, 10)
     states.sum().backward()

@@ -12,9 +12,6 @@ gates' gradient is multiplied by [W, U] transposed. The gradients of the weights
 over all steps at the end.
 """
 
-import itertools
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -22,6 +19,7 @@ from torch import nn
 
 from motifloom import tiles
 from motifloom.lanes import LANES, compiled
+from motifloom.threads import share_rows
 from motifloom.tiles import TILE_COLUMNS, TILE_ROWS, backward_cells, forward_cells, multiply_tile
 
 GATES = 4
@@ -125,7 +123,7 @@ class _Recurrence(torch.autograd.Function):
         states = torch.empty(n, steps, 2, units)
         copies = torch.empty(states.shape, dtype=torch.bfloat16) if halved else states
         arrays = [_array(t) for t in (left, weights, biases, gates, cells, states, copies)]
-        _share_rows(n, lambda first, last: _forward_rows(*arrays, first, last))
+        share_rows(n, lambda first, last: _forward_rows(*arrays, first, last))
         if wanted:
             ctx.save_for_backward(left, weight_ih, weight_hh, gates, cells, copies)
             ctx.size, ctx.halved, ctx.spent = size, halved, False
@@ -144,7 +142,7 @@ class _Recurrence(torch.autograd.Function):
         weights = _backward_weights(weight_ih, weight_hh, by_x.shape[2], units, ctx.halved)
         tensors = (slopes.contiguous(), weights, gates, cells, sloped, by_x)
         arrays = [_array(tensor) for tensor in tensors]
-        totals = _share_rows(n, lambda first, last: _backward_rows(*arrays, first, last))
+        totals = share_rows(n, lambda first, last: _backward_rows(*arrays, first, last))
         hidden = weight_hh.shape[2]
         flat, before = sloped.flatten(0, 1), _states_before(states).flatten(0, 1)
         by_ih = _by_gates(flat.flatten(1).T @ left.flatten(0, 1), hidden)[..., : ctx.size]
@@ -218,16 +216,6 @@ def _states_before(states: torch.Tensor) -> torch.Tensor:
     before[:, 1:, 0] = states[:, :-1, 0]
     before[:, :-1, 1] = states[:, 1:, 1]
     return before
-
-
-def _share_rows(n: int, work) -> list:
-    """Run `work(first, last)` over the rows of a batch, one share a thread; all results."""
-    threads = max(1, min(torch.get_num_threads(), n))
-    if threads == 1:
-        return [work(0, n)]
-    edges = np.linspace(0, n, threads + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda pair: work(*pair), itertools.pairwise(edges)))
 
 
 @compiled()

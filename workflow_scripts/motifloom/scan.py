@@ -11,9 +11,6 @@ input; the compiled scan on the CPU; and on other devices a convolution for the 
 whose gradient is gathered at their windows (`gathered_scan`).
 """
 
-import itertools
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -31,6 +28,7 @@ from motifloom.lanes import (
     scan_lanes_with_mean,
     scatter_windows,
 )
+from motifloom.threads import share_rows
 
 # Additions below which a second thread costs more than it saves.
 _THREAD_WORTH = 20_000_000
@@ -355,13 +353,8 @@ def _run_blocks(n: int, additions: int, work) -> list:
 
     `additions` are those of one row: small work stays on one thread.
     """
-    threads = max(1, min(torch.get_num_threads(), n, n * additions // _THREAD_WORTH))
-    if threads == 1:
-        return [work(slice(0, n))]
-    edges = np.linspace(0, n, threads + 1).astype(int)
-    rows = [slice(a, b) for a, b in itertools.pairwise(edges)]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, rows))
+    worth = n * additions // _THREAD_WORTH
+    return share_rows(n, lambda first, last: work(slice(first, last)), worth)
 
 
 @compiled()
