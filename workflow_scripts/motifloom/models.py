@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from motifloom.dropout import Dropout
 from motifloom.files import InputError, check_readable
 from motifloom.networks import n_places
 from motifloom.recurrence import BiLSTM
@@ -189,11 +190,11 @@ class DanQ(nn.Module):
             "centre": centre,
         }
         self.conv = MotifConv(n_kernels, kernel_size)
-        self.conv_dropout = nn.Dropout(conv_dropout)
+        self.conv_dropout = Dropout(conv_dropout)
         self.lstm = BiLSTM(n_kernels, lstm_units)
         steps = (length - kernel_size + 1) // pool_size
         width = 2 * lstm_units * (steps if readout == "flatten" else 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.hidden = nn.Linear(width, dense_units) if dense_units else None
         self.dense = nn.Linear(dense_units or width, n_targets)
         self.direct = nn.Linear(n_kernels, n_targets) if direct else None

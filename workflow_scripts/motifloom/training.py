@@ -14,6 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from motifloom.files import InputError
+from motifloom.optimisers import RMSprop
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 LOSSES = {"cross-entropy": F.binary_cross_entropy_with_logits, "mse": F.mse_loss}
 OPTIMISERS = {
     "adam": functools.partial(torch.optim.AdamW, fused=True),
-    "rmsprop": torch.optim.RMSprop,
+    "rmsprop": RMSprop,
 }
 HISTORY_COLUMNS = ("member", "epoch", "train_loss", "validation_loss", "learning_rate")
 
