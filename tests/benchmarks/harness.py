@@ -30,6 +30,20 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Result:
+    """Rates in items a second, the ratio of their medians, and the range of the turns' ratios.
+
+    A ratio above 1 means that ours is faster.
+    """
+
+    ours: float
+    reference: float
+    ratio: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table.
 
@@ -42,21 +56,7 @@ class Row:
     name: str
     unit: str
     setup: Callable[[Path], Pair]
-    note: "str | Callable[[Result], str]" = ""
-
-
-@dataclass(frozen=True)
-class Result:
-    """Rates in items a second, the ratio of their medians, and the range of the turns' ratios.
-
-    A ratio above 1 means that ours is faster.
-    """
-
-    ours: float
-    reference: float
-    ratio: float
-    lowest: float
-    highest: float
+    note: str | Callable[[Result], str] = ""
 
 
 def measure(pair: Pair, repeats: int) -> tuple[list[float], list[float]]:
