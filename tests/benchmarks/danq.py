@@ -1,5 +1,6 @@
 """One step of training DanQ against the textbook's class in PyTorch."""
 
+import functools
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -87,6 +88,7 @@ def against_textbook(shape: Shape, halved: bool, halved_reference: bool, folder:
     """
     from motifloom.memory import hold_freed
 
+    reference = elsewhere(shape, halved_reference)  # begins while the rest is made ready
     hold_freed()
     codes, targets = drawn(shape)
     torch.manual_seed(0)
@@ -98,7 +100,7 @@ def against_textbook(shape: Shape, halved: bool, halved_reference: bool, folder:
     n, examples = shape.steps, BATCH * shape.steps
     return Pair(
         ours=partial(train, ours, optimiser, codes, targets, halved, n),
-        reference=elsewhere(shape, halved_reference),
+        reference=reference,
         n_ours=examples,
         n_reference=examples,
         check=check_losses,
@@ -241,6 +243,7 @@ def check_losses(ours: float, reference: float) -> None:
         raise AssertionError(f"losses {ours:.4f} and {reference:.4f} differ")
 
 
+@functools.cache
 def peak(halved: bool) -> float:
     """GFLOPS of a large matrix product, the best of five."""
     kind = torch.bfloat16 if halved else torch.float32
