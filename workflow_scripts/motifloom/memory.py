@@ -5,7 +5,7 @@ import platform
 
 # glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-_NEVER = 2**31 - 1
+_NEVER = -1  # as size_t, the largest
 
 
 def hold_freed() -> bool:
