@@ -19,12 +19,14 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 def all_rows() -> list[harness.Row]:
     """The rows of all subjects, in the order in which they are measured."""
     import bootstrap
+    import danq
     import extraction
     import scanning
     import shuffling
     import training
 
-    subjects = (extraction, scanning, training, shuffling, bootstrap)
+    # Last, since it lets this process hold on to freed memory.
+    subjects = (extraction, scanning, training, shuffling, bootstrap, danq)
     return [row for subject in subjects for row in subject.rows()]
 
 

@@ -30,22 +30,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table.
-
-    name:  begins with its subject
-    unit:  of both rates, e.g. windows/s
-    setup: makes the inputs, in the folder it is given, and returns the pair; may raise Skip
-    note:  printed at the end of the line
-    """
-
-    name: str
-    unit: str
-    setup: Callable[[Path], Pair]
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class Result:
     """Rates in items a second, the ratio of their medians, and the range of the turns' ratios.
 
@@ -57,6 +41,22 @@ class Result:
     ratio: float
     lowest: float
     highest: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    name:  begins with its subject
+    unit:  of both rates, e.g. windows/s
+    setup: makes the inputs, in the folder it is given, and returns the pair; may raise Skip
+    note:  printed at the end of the line; a function is called with the result and gives it
+    """
+
+    name: str
+    unit: str
+    setup: Callable[[Path], Pair]
+    note: str | Callable[[Result], str] = ""
 
 
 def measure(pair: Pair, repeats: int) -> tuple[list[float], list[float]]:
@@ -112,8 +112,9 @@ def line(row: Row, result: Result | Skip, width: int) -> str:
         return f"{start} skipped: {result}"
     rates = "".join(f"{rate:>12,.{_decimals(rate)}f}" for rate in (result.ours, result.reference))
     spread = f"{_ratio(result.lowest)} to {_ratio(result.highest)}"
-    note = f"  {row.note}" if row.note else ""
-    return f"{start}{rates}{_ratio(result.ratio):>12}{spread:>18}{note}"
+    note = row.note(result) if callable(row.note) else row.note
+    end = f"  {note}" if note else ""
+    return f"{start}{rates}{_ratio(result.ratio):>12}{spread:>18}{end}"
 
 
 def _decimals(value: float) -> int:

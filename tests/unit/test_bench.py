@@ -100,6 +100,11 @@ def test_numbers_line_up_with_their_headings(harness):
         assert header.index(heading) + len(heading) == line.index(number) + len(number)
 
 
+def test_a_note_may_be_made_of_the_result(harness):
+    row = harness.Row("fake", "calls/s", lambda folder: None, lambda result: f"{result.ours:.0f}!")
+    assert harness.line(row, harness.Result(7.0, 1.0, 7.0, 6.0, 8.0), 4).endswith("  7!")
+
+
 def test_only_takes_rows_by_the_beginning_of_their_names(bench, harness, capsys):
     calls = []
     bench.main(fake_rows(harness, calls), bench.parse(["--only", "fake-m"]))
@@ -125,6 +130,7 @@ def test_rows_have_names_of_their_own_and_rates(bench):
         "train",
         "shuffle",
         "bootstrap",
+        "danq",
     }
     assert all(row.unit.endswith("/s") for row in rows)
 

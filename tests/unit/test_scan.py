@@ -222,6 +222,19 @@ def test_threads_do_not_change_gradients(threads):
     torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("both_strands", [False, True])
+def test_gradients_of_many_windows_gathered_in_several_goes(both_strands):
+    codes = torch.from_numpy(random_codes(3, 40, 90, 5))
+    kernels = torch.from_numpy(random_kernels(4, 37, 21)).requires_grad_()
+    found = []
+    for run, x in ((scan.motif_scan, codes), (scan.reference_scan, scan.one_hot(codes, 0.25))):
+        values = run(x, kernels, 2, both_strands, padding=5, unknown=0.25)
+        assert values[:16].numel() > 37 * scan._GATHERED
+        slopes = torch.randn(values.shape, generator=torch.Generator().manual_seed(5))
+        found.append(torch.autograd.grad((values.clamp(min=0) * slopes).sum(), kernels)[0])
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-3)
+
+
 def test_both_strands_see_the_reverse_complement():
     codes, kernels = random_codes(5, 6, 20, letters=5), random_kernels(6, 3, 7)
     forward = scan.scan_codes(codes, kernels, 0, True)[0]

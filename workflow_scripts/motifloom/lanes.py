@@ -33,14 +33,16 @@ _MASK = ir.VectorType(_I1, LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
 
 
-_DIGEST = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+# The files that hold LLVM code.
+_FILES = [Path(__file__).with_name(name) for name in ("lanes.py", "tiles.py")]
+_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()
 
 
 class _StampedCache(FunctionCache):
-    """Numba's cache on disk, which also notices a change of this file.
+    """Numba's cache on disk, which also notices a change of the files with LLVM code.
 
     By itself it looks at the file of the compiled function alone, and would go on with loops of
-    an earlier version of this one.
+    an earlier version of these.
     """
 
     def __init__(self, function: Callable):

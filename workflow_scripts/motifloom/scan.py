@@ -11,9 +11,6 @@ input; the compiled scan on the CPU; and on other devices a convolution for the 
 whose gradient is gathered at their windows (`gathered_scan`).
 """
 
-import itertools
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -29,12 +26,16 @@ from motifloom.lanes import (
     fill_words,
     scan_lanes,
     scan_lanes_with_mean,
+    scatter_windows,
 )
+from motifloom.threads import share_rows
 
 # Additions below which a second thread costs more than it saves.
 _THREAD_WORTH = 20_000_000
 # Words, uint16, encoded at a time: half of a common second-level cache.
 _BLOCK_WORDS = 1 << 18
+# Windows of 16 kernels each that are put in order at a time: 100 kB, in the same cache.
+_GATHERED = 512
 
 
 def reverse_complement_kernels(kernels: torch.Tensor) -> torch.Tensor:
@@ -187,7 +188,8 @@ class _Scan(torch.autograd.Function):
             places.detach().numpy(), place_index.numpy(),
         )  # fmt: skip
         ctx.save_for_backward(codes, place_index)
-        ctx.positions, ctx.padding, ctx.unknown = positions, padding, unknown
+        ctx.positions, ctx.strands = positions, 1 + both_strands
+        ctx.padding, ctx.unknown = padding, unknown
         ctx.shape, ctx.rows = kernels.shape, len(places)
         return torch.from_numpy(values)
 
@@ -195,20 +197,21 @@ class _Scan(torch.autograd.Function):
     def backward(ctx, gradient):
         codes, index = (tensor.numpy() for tensor in ctx.saved_tensors)
         gradient = np.ascontiguousarray(gradient.numpy())
-        width, positions = ctx.shape[2], ctx.positions
+        n_kernels, _, width = ctx.shape
+        line = -(-width // LANES) * LANES
 
         def scatter(rows):
-            found = np.zeros((ctx.shape[0], LETTERS, width), np.float32)
-            shifts = np.zeros((ctx.rows, ctx.shape[0]), np.float32)
-            part = np.pad(codes[rows], ((0, 0), (ctx.padding, ctx.padding)), constant_values=4)
-            _scatter(part, positions[rows], gradient[rows], index, found, shifts)
+            found = np.zeros((n_kernels, LETTERS, line), np.float32)
+            shifts = np.zeros((ctx.rows * ctx.needs_input_grad[2], n_kernels), np.float32)
+            inputs = (codes[rows], ctx.padding, ctx.strands, width, ctx.positions[rows])
+            _scatter(*inputs, gradient[rows], index, found, shifts)
             return found, shifts
 
-        # One addition at a time, where the scan makes as many as there are lanes.
-        blocks = _run_blocks(len(codes), LANES * positions[:1].size * width, scatter)
+        blocks = _run_blocks(len(codes), ctx.positions[:1].size * LETTERS * line, scatter)
         total, shifts = (sum(parts) for parts in zip(*blocks, strict=True))
-        kernels = total[:, :4] + np.float32(ctx.unknown) * total[:, 4:]
-        return None, torch.from_numpy(kernels), torch.from_numpy(shifts), *[None] * 5
+        kernels = total[:, :4, :width] + np.float32(ctx.unknown) * total[:, 4:, :width]
+        shifts = torch.from_numpy(shifts) if ctx.needs_input_grad[2] else None
+        return None, torch.from_numpy(kernels), shifts, *[None] * 5
 
 
 def gathered_scan(
@@ -350,13 +353,8 @@ def _run_blocks(n: int, additions: int, work) -> list:
 
     `additions` are those of one row: small work stays on one thread.
     """
-    threads = max(1, min(torch.get_num_threads(), n, n * additions // _THREAD_WORTH))
-    if threads == 1:
-        return [work(slice(0, n))]
-    edges = np.linspace(0, n, threads + 1).astype(int)
-    rows = [slice(a, b) for a, b in itertools.pairwise(edges)]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, rows))
+    worth = n * additions // _THREAD_WORTH
+    return share_rows(n, lambda first, last: work(slice(first, last)), worth)
 
 
 @compiled()
@@ -452,23 +450,79 @@ def _scan_means(codes, tables, biases, index, width, windows, padding, threshold
 
 
 @compiled()
-def _scatter(codes, positions, gradient, index, kernels, places):
-    """Add the gradient of winning windows to kernels [C, 5, K] and places [rows, C]."""
-    width = kernels.shape[2]
-    for n in range(codes.shape[0]):
-        for q in range(positions.shape[1]):
-            for c in range(positions.shape[2]):
-                slope = gradient[n, q, c]
-                if slope == 0:
-                    continue
-                p = positions[n, q, c]
-                if p >= 0:
-                    places[index[p], c] += slope
-                    for k in range(width):
-                        kernels[c, codes[n, p + k], k] += slope
-                else:
-                    p = -1 - p
-                    places[index[p], c] += slope
-                    for k in range(width):
-                        base = codes[n, p + width - 1 - k]
-                        kernels[c, 3 - base if base < 4 else 4, k] += slope
+def _spell(codes, first, padding, letters):
+    """Letters uint8 [n, S, .. >= L] of n sequences from row `first` on, and of their reverses."""
+    length = np.uintp(codes.shape[1])
+    for i in range(letters.shape[0]):
+        read, spelled = codes[first + i], letters[i, 0, padding:]
+        for b in range(length):
+            spelled[b] = read[b]
+        if letters.shape[1] > 1:
+            reverse = letters[i, 1, padding:]
+            for b in range(length):
+                base = read[length - np.uintp(1) - b]
+                reverse[b] = np.uint8(3) - base if base < 4 else np.uint8(4)
+
+
+@compiled()
+def _scatter(codes, padding, strands, width, positions, gradient, index, kernels, places):
+    """Add the gradient of winning windows to kernels [C, 5, .. >= K] and places [rows or 0, C].
+
+    Of so many sequences at a time, windows are first put in order by kernel: its gradient then
+    stays in registers (`scatter_windows`).
+    """
+    (n_pools, n_kernels), line = positions.shape[1:], kernels.shape[2]
+    length = codes.shape[1] + 2 * padding
+    rows = max(1, min(len(codes), _GATHERED // n_pools))
+    letters = np.full((rows, strands, length + line), 4, np.uint8)
+    windows = np.empty((LANES, rows * n_pools + 1), np.int64)
+    slopes = np.empty(windows.shape, np.float32)
+    counts = np.empty(LANES, np.int64)
+    spelled, sums = letters.reshape(-1), kernels.reshape(-1)
+    for first in range(0, len(codes), rows):
+        n = min(rows, len(codes) - first)
+        _spell(codes, first, padding, letters[:n])
+        for block in range(0, n_kernels, LANES):
+            counts[:] = 0
+            for i in range(n):
+                here = positions[first + i], gradient[first + i], block
+                begin = i * strands * (length + line)
+                _gather(*here, begin, begin + 2 * length + line - width, windows, slopes, counts)
+                if len(places):
+                    _scatter_places(*here, index, places)
+            for lane in range(min(LANES, n_kernels - block)):
+                scatter_windows(
+                    spelled, windows[lane], slopes[lane], counts[lane], line // LANES,
+                    sums, (block + lane) * LETTERS * line,
+                )  # fmt: skip
+
+
+@compiled()
+def _gather(positions, gradient, block, begin, reverse, windows, slopes, counts):
+    """Put winning windows of a sequence that have a gradient behind those of its 16 kernels.
+
+    positions and gradient [P, C]; window p begins at letter begin + p, or on the reverse strand
+    at reverse - p. Writes windows and slopes [16, ..] from `counts` [16] on.
+    """
+    n_kernels, line = np.uintp(positions.shape[1]), np.uintp(windows.shape[1])
+    block, lanes = np.uintp(block), np.uintp(min(LANES, positions.shape[1] - block))
+    flat_positions, flat_gradient = positions.reshape(-1), gradient.reshape(-1)
+    flat_windows, flat_slopes = windows.reshape(-1), slopes.reshape(-1)
+    for q in range(np.uintp(positions.shape[0])):
+        for lane in range(lanes):
+            slope = flat_gradient[q * n_kernels + block + lane]
+            p = np.int64(flat_positions[q * n_kernels + block + lane])
+            at = lane * line + np.uintp(counts[lane])
+            # One without a gradient is overwritten by the next.
+            flat_windows[at] = begin + p if p >= 0 else reverse + 1 + p
+            flat_slopes[at] = slope
+            counts[lane] += np.int64(slope != 0)
+
+
+@compiled()
+def _scatter_places(positions, gradient, block, index, places):
+    """Add the gradient of a sequence's windows to that of their places [rows, C]."""
+    for q in range(positions.shape[0]):
+        for c in range(block, min(block + LANES, positions.shape[1])):
+            p = positions[q, c]
+            places[index[p if p >= 0 else -1 - p], c] += gradient[q, c]

@@ -19,6 +19,7 @@ from torch import nn
 
 from motifloom.checkpoints import Checkpoint
 from motifloom.files import InputError
+from motifloom.optimisers import RMSprop
 from motifloom.pace import Pace
 from motifloom.streams import Batch, augment
 
@@ -28,7 +29,7 @@ LOSSES = ("cross-entropy", "mse")
 SCHEDULES = ("cosine", "plateau", "constant")
 OPTIMISERS = {
     "adam": functools.partial(torch.optim.AdamW, fused=True),
-    "rmsprop": torch.optim.RMSprop,
+    "rmsprop": RMSprop,
 }
 HISTORY_COLUMNS = ("member", "epoch", "train_loss", "validation_loss", "learning_rate")
 
