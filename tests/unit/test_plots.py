@@ -173,6 +173,14 @@ def test_architecture_names_every_network(n, tmp_path):
         assert f">{row.receptive_field:,} bp</text>" in drawn
 
 
+def test_one_network_has_ticks_on_both_axes(tmp_path):
+    plots.draw_architecture(architecture_frame(1), tmp_path / "architecture.svg")
+    drawn = (tmp_path / "architecture.svg").read_text()
+    # 801 parameters and 69,136 operations between powers of ten
+    for tick in ("100", "1 k", "10 k", "100 k"):
+        assert f">{tick}</text>" in drawn
+
+
 def test_comparison_without_any_auroc(tmp_path):
     frame = metrics_frame().assign(auroc=np.nan)
     plots.draw_comparison(frame, tmp_path / "comparison.svg")

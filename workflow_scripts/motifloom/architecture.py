@@ -21,7 +21,7 @@ import pandas as pd
 from torch import nn
 
 from motifloom import models
-from motifloom.convolution import ConvLayer
+from motifloom.convolution import ConvLayer, MotifConv
 from motifloom.danq import DanQ
 from motifloom.files import write_table
 from motifloom.plots import draw_architecture
@@ -116,7 +116,7 @@ def _deepbind(network: models.DeepBind, length: int) -> list[Layer]:
     conv = network.conv
     kernels, _, width = conv.weight.shape
     windows = length + 2 * conv.padding - width + 1
-    operations = (1 + conv.both_strands) * _convolution(windows, conv.weight)
+    operations = _kernels(conv, windows)
     features = (network.hidden or network.dense).in_features
     pooled = "maximum" if features == kernels else "maximum, mean"
     return [
@@ -156,7 +156,7 @@ def _pooled_kernels(network: DanQ, length: int) -> tuple[list[Layer], Field]:
     conv, pool = network.conv, network.hyperparameters["pool_size"]
     kernels, _, width = conv.weight.shape
     windows, field = length - width + 1, Field().after(width)
-    operations = _convolution(windows, conv.weight)
+    operations = _kernels(conv, windows)
     pooled = field.after(pool, pool)
     return [
         Layer("convolution", (windows, kernels), _parameters(conv), operations, field.span),
@@ -244,6 +244,11 @@ def _dense(network: nn.Module, receptive_field: int) -> list[Layer]:
         for name, layer in named.items()
         if layer is not None
     ]
+
+
+def _kernels(conv: MotifConv, windows: int) -> int:
+    """Operations of kernels that look at one strand or at both."""
+    return (1 + conv.both_strands) * _convolution(windows, conv.weight)
 
 
 def _convolution(windows: int, weight) -> int:

@@ -164,9 +164,10 @@ def _log_dots(axes: Axes, values: np.ndarray, rows: np.ndarray, colour: str) -> 
     for value, row in zip(values, rows, strict=True):
         place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
         axes.annotate(_short_number(value), (value, row), **place)
-    low, high = values.min(), values.max()
-    decades = max(np.log10(high / low), 1)
-    axes.set(xscale="log", xlim=(low / 10 ** (0.1 * decades), high * 10 ** (0.35 * decades)))
+    # From one power of ten to another, so that there are ticks however near the values are.
+    low, high = np.floor(np.log10(values.min())), np.ceil(np.log10(values.max()))
+    decades = max(high - low, 1)
+    axes.set(xscale="log", xlim=(10 ** (low - 0.05 * decades), 10 ** (low + 1.35 * decades)))
     axes.set(ylim=(-0.6, len(values) - 0.4))
     axes.xaxis.set_major_locator(LogLocator(numticks=5))
     axes.xaxis.set_major_formatter(lambda value, _: _short_number(value))
