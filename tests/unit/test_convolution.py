@@ -97,6 +97,17 @@ def test_a_convolution_follows_what_it_sees():
         torch.testing.assert_close(moved[..., shift:], built(x)[..., :-shift])
 
 
+def test_a_strided_convolution_follows_shifts_by_multiples_of_the_stride():
+    built = layer(4, 6, 5, stride=3)
+    x = one_hot(codes_of(3, 41))
+    for steps in (1, 4):
+        moved = built(x.roll(3 * steps, 2))
+        torch.testing.assert_close(moved[..., steps:], built(x)[..., :-steps])
+    # By other shifts the windows fall elsewhere.
+    moved = built(x.roll(2, 2))[..., 1:]
+    assert not torch.isclose(moved, built(x)[..., :-1]).all()
+
+
 def test_pooling_follows_shifts_by_whole_pools():
     built = layer(4, 6, 5, pool_size=4)
     x = one_hot(codes_of(3, 40))
