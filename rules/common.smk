@@ -165,9 +165,7 @@ check_config()
 
 wildcard_constraints:
     dataset="|".join(map(re.escape, [*DATASETS.index, "multitask"])),
-    model="|".join(
-        map(re.escape, {*PRESETS, *WINDOW_NETWORKS, *config["models"]["multitask"]})
-    ),
+    model="|".join(map(re.escape, {*PRESETS, *WINDOW_NETWORKS, *config["models"]["multitask"]})),
     fold="|".join(map(str, range(1, FOLDS + 1))) or "(?!)",
 
 

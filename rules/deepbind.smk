@@ -88,8 +88,6 @@ rule train_windows:
         negatives=config["negatives"]["train_negatives_per_positive"],
         loss=config["models"]["score_loss"],
         hardware=HARDWARE,
-        around=lambda wildcards: around(
-            "train_windows.py", wildcards.preset, wildcards.dataset
-        ),
+        around=lambda wildcards: around("train_windows.py", wildcards.preset, wildcards.dataset),
     script:
         "../workflow_scripts/train_windows.py"

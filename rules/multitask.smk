@@ -75,9 +75,7 @@ rule train_multitask:
         settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
         seed=config["seed"],
         hardware=HARDWARE,
-        around=lambda wildcards: around(
-            "train_multitask.py", wildcards.preset, "multitask"
-        ),
+        around=lambda wildcards: around("train_multitask.py", wildcards.preset, "multitask"),
     script:
         "../workflow_scripts/train_multitask.py"
 
