@@ -6,7 +6,7 @@ CORES ?= all
 YEAST ?= ../shared/data/yeast
 ENCODE ?= ../shared/data/encode_deepbind
 
-.PHONY: run test yeast encode bench lint format clean
+.PHONY: run test yeast encode bench bench-scale lint format clean
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -30,6 +30,10 @@ test: $(VENV)/installed lint
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/bench.py --output results/bench.tsv
+
+# Human scale: writes 8 GB to results/scale, where the simulated inputs are kept for the next run.
+bench-scale: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/scale.py --output results/scale.tsv --folder results/scale
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -85,6 +85,7 @@ def read_downloads(path):
 DATASETS = read_datasets(config["datasets"])
 DOWNLOADS = read_downloads(config["downloads"])
 PRESETS = config["models"]["deepbind"]
+WINDOW_NETWORKS = config["models"]["windows"]
 MULTITASK = config["models"]["multitask"] if config["multitask"]["datasets"] else []
 FOLDS = config["cross_validation"]["folds"] if config["cross_validation"]["folds"] > 1 else 0
 # The datasets that are cross-validated: a fixed test file cannot be rotated.
@@ -147,11 +148,15 @@ def check_config():
         raise WorkflowError(
             "multitask: context must be the bin and the same number of bases on both sides of it"
         )
-    unknown = set(config["models"]["settings"]) - {*PRESETS, *config["models"]["multitask"]}
+    unknown = set(config["models"]["settings"]) - {
+        *PRESETS,
+        *WINDOW_NETWORKS,
+        *config["models"]["multitask"],
+    }
     if unknown:
         raise WorkflowError(
-            f"models: settings: {sorted(unknown)[0]!r} is no preset in use; see models: deepbind"
-            " and models: multitask"
+            f"models: settings: {sorted(unknown)[0]!r} is no preset in use; see models: deepbind,"
+            " windows and multitask"
         )
 
 
@@ -160,7 +165,7 @@ check_config()
 
 wildcard_constraints:
     dataset="|".join(map(re.escape, [*DATASETS.index, "multitask"])),
-    model="|".join(map(re.escape, [*PRESETS, *config["models"]["multitask"]])),
+    model="|".join(map(re.escape, {*PRESETS, *WINDOW_NETWORKS, *config["models"]["multitask"]})),
     fold="|".join(map(str, range(1, FOLDS + 1))) or "(?!)",
 
 
@@ -305,7 +310,7 @@ def known_motif_files(wildcards):
 
 def trained_models():
     """(model, dataset) of every trained model, in a fixed order."""
-    return [(p, d) for d in DATASETS.index for p in PRESETS] + [
+    return [(p, d) for d in DATASETS.index for p in [*PRESETS, *WINDOW_NETWORKS]] + [
         (model, "multitask") for model in MULTITASK
     ]
 
@@ -337,7 +342,41 @@ def train_minutes(wildcards, input, attempt):
     return int(60 + 4 * input.size_mb) * attempt
 
 
+def around(script, preset, dataset):
+    """What lies around a training: checkpoints, event files, and the version of the library."""
+    events = f"{LOGS}/tensorboard/{preset}/{dataset}" if config["training"]["tensorboard"] else ""
+    return {
+        "checkpoints": f"{RESULTS}/checkpoints/{preset}/{dataset}",
+        "checkpoint_minutes": config["training"]["checkpoint_minutes"],
+        "events": events,
+        "code": library(script),
+    }
+
+
+def start_motifs(wildcards):
+    """The MEME file that a preset's kernels start from; empty for presets that start at random."""
+    return f"{RESULTS}/motifs/database.meme" if wildcards.preset == "danq-jaspar" else []
+
+
+def multitask_memory(wildcards, input, attempt):
+    """Memory of a multi-task training, doubled with each attempt.
+
+    Weights, gradients and the optimiser's moments of the published networks are 1 GB; batches
+    and libraries take the rest. Labels are read as a whole, bases are mapped.
+    """
+    return int(4000 + 2 * os.path.getsize(input.store) / 1e6) * 2 ** (attempt - 1)
+
+
+def multitask_minutes(wildcards, input, attempt):
+    """Run time of a multi-task training: by the bins, of which a store holds 30,000 a megabyte."""
+    return int(240 + 10 * os.path.getsize(input.store) / 1e6) * attempt
+
+
 GPU = int(config["device"] == "cuda")
+GPUS = GPU * config["training"]["devices"]
+HARDWARE = {"device": config["device"]} | {
+    key: config["training"][key] for key in ("devices", "precision", "compile")
+}
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv"
     for fasta in config["score"]

@@ -47,3 +47,47 @@ rule train_deepbind:
         library=library("train_deepbind.py"),
     script:
         "../workflow_scripts/train_deepbind.py"
+
+
+rule train_windows:
+    input:
+        store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
+    output:
+        weights=f"{RESULTS}/models/{{preset}}/{{dataset}}/weights.safetensors",
+        history=f"{RESULTS}/models/{{preset}}/{{dataset}}/history.tsv",
+        # Times differ from run to run, which results do not.
+        plan=report(
+            f"{LOGS}/plans/{{preset}}/{{dataset}}.tsv",
+            caption="../report/plan.rst",
+            category="Training",
+            labels={"dataset": "{dataset}", "model": "{preset}", "table": "cost"},
+        ),
+        curve=report(
+            f"{RESULTS}/models/{{preset}}/{{dataset}}/history.svg",
+            caption="../report/history.rst",
+            category="Training",
+            labels={"dataset": "{dataset}", "model": "{preset}"},
+        ),
+    log:
+        f"{LOGS}/train_windows/{{preset}}/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_windows/{{preset}}/{{dataset}}.tsv"
+    wildcard_constraints:
+        preset="|".join(map(re.escape, WINDOW_NETWORKS)) or "(?!)",
+        dataset="|".join(map(re.escape, DATASETS.index)),
+    conda:
+        "../envs/models.yaml"
+    threads: config["threads"]["deepbind"]
+    resources:
+        mem_mb=grown(2000),
+        runtime=120,
+        gpu=GPUS,
+    params:
+        settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
+        seed=config["seed"],
+        negatives=config["negatives"]["train_negatives_per_positive"],
+        loss=config["models"]["score_loss"],
+        hardware=HARDWARE,
+        around=lambda wildcards: around("train_windows.py", wildcards.preset, wildcards.dataset),
+    script:
+        "../workflow_scripts/train_windows.py"

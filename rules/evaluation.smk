@@ -4,7 +4,9 @@
 rule evaluate_windows:
     input:
         store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
-        weights=lambda wildcards: [weights_of(p, wildcards.dataset) for p in PRESETS],
+        weights=lambda wildcards: [
+            weights_of(p, wildcards.dataset) for p in [*PRESETS, *WINDOW_NETWORKS]
+        ],
         baselines=lambda wildcards: baseline_scores(wildcards.dataset),
         motif=lambda wildcards: motif_file(wildcards.dataset),
     output:
@@ -26,7 +28,7 @@ rule evaluate_windows:
         mem_mb=grown(2000),
         runtime=30,
     params:
-        presets=PRESETS,
+        presets=[*PRESETS, *WINDOW_NETWORKS],
         row=row,
         motif=lambda wildcards: motif_spec(wildcards.dataset),
         release=config["motifs"]["jaspar"]["release"],

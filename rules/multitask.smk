@@ -37,13 +37,21 @@ rule label_bins:
         "../workflow_scripts/label_bins.py"
 
 
-rule train_danq:
+rule train_multitask:
     input:
         store=rules.label_bins.output.store,
         genome=rules.encode_genome.output.genome,
+        motifs=start_motifs,
     output:
         weights=f"{RESULTS}/models/{{preset}}/multitask/weights.safetensors",
         history=f"{RESULTS}/models/{{preset}}/multitask/history.tsv",
+        # Times differ from run to run, which results do not.
+        plan=report(
+            f"{LOGS}/plans/{{preset}}/multitask.tsv",
+            caption="../report/plan.rst",
+            category="Training",
+            labels={"dataset": "multitask", "model": "{preset}", "table": "cost"},
+        ),
         curve=report(
             f"{RESULTS}/models/{{preset}}/multitask/history.svg",
             caption="../report/history.rst",
@@ -51,25 +59,58 @@ rule train_danq:
             labels={"dataset": "multitask", "model": "{preset}"},
         ),
     log:
-        f"{LOGS}/train_danq/{{preset}}.log",
+        f"{LOGS}/train_multitask/{{preset}}.log",
     benchmark:
-        f"{BENCHMARKS}/train_danq/{{preset}}.tsv"
+        f"{BENCHMARKS}/train_multitask/{{preset}}.tsv"
     wildcard_constraints:
         preset="|".join(map(re.escape, config["models"]["multitask"])) or "(?!)",
     conda:
         "../envs/models.yaml"
     threads: config["threads"]["multitask"]
     resources:
-        mem_mb=grown(6000),
-        runtime=240,
-        gpu=GPU,
+        mem_mb=multitask_memory,
+        runtime=multitask_minutes,
+        gpu=GPUS,
     params:
         settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
         seed=config["seed"],
-        device=config["device"],
-        library=library("train_danq.py"),
+        hardware=HARDWARE,
+        around=lambda wildcards: around("train_multitask.py", wildcards.preset, "multitask"),
     script:
-        "../workflow_scripts/train_danq.py"
+        "../workflow_scripts/train_multitask.py"
+
+
+rule plan_multitask:
+    input:
+        store=rules.label_bins.output.store,
+        genome=rules.encode_genome.output.genome,
+        motifs=start_motifs,
+    output:
+        plan=f"{LOGS}/plans/{{preset}}/before.tsv",
+    log:
+        f"{LOGS}/plan_multitask/{{preset}}.log",
+    wildcard_constraints:
+        preset="|".join(map(re.escape, config["models"]["multitask"])) or "(?!)",
+    conda:
+        "../envs/models.yaml"
+    threads: config["threads"]["multitask"]
+    resources:
+        mem_mb=multitask_memory,
+        runtime=30,
+        gpu=GPUS,
+    params:
+        settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
+        seed=config["seed"],
+        hardware=HARDWARE,
+        library=library("plan_multitask.py"),
+    script:
+        "../workflow_scripts/plan_multitask.py"
+
+
+# snakemake plan: what the multi-task trainings would cost, before any is begun.
+rule plan:
+    input:
+        expand(rules.plan_multitask.output.plan, preset=MULTITASK),
 
 
 rule predict_bins:

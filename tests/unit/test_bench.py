@@ -1,5 +1,6 @@
 import random
 import sys
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 
 from motifloom.files import read_table
+from motifloom.readers import read_peaks, rename_chromosomes
+from motifloom.sequences import Genome
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -145,3 +148,49 @@ def test_the_shuffle_measured_against_keeps_dinucleotides(bench, sequence):
         assert sorted(pairwise(shuffled)) == sorted(pairwise(sequence))
         assert (shuffled[0], shuffled[-1]) == (sequence[0], sequence[-1])
     assert len(set(shuffles)) == (20 if len(sequence) > 4 else 1)
+
+
+@pytest.fixture
+def scale(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
+    import scale
+
+    return scale
+
+
+def test_simulated_inputs_are_kept(scale, tmp_path):
+    fasta, peaks = scale.make_inputs(tmp_path / "inputs", 3, 1e-4)
+    assert list(peaks) == ["track0001", "track0002", "track0003"]
+    genome = Genome.open(fasta)
+    assert genome.names == list(scale.HG38)
+    assert genome.lengths["chr1"] == round(248956422 * 1e-4)
+    for path in peaks.values():
+        table, n_unknown = rename_chromosomes(read_peaks(path), genome.lengths, {}, path)
+        assert 2 <= len(table) <= 5
+        assert n_unknown == 0
+    before = {path: path.stat().st_mtime_ns for path in (fasta, *peaks.values())}
+    scale.make_inputs(tmp_path / "inputs", 3, 1e-4)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_lines_of_a_simulated_record(scale):
+    bases = np.frombuffer(b"ACGT" * 31, np.uint8)
+    lines = scale._lines(bases).split(b"\n")
+    assert [len(line) for line in lines] == [60, 60, 4, 0]
+    assert b"".join(lines) == bases.tobytes()
+    assert scale._lines(bases[:60]) == bases[:60].tobytes() + b"\n"
+
+
+def test_the_stages_of_a_scale(scale, tmp_path):
+    fasta, peaks = scale.make_inputs(tmp_path, 2, 0.001)
+    genome, store = tmp_path / "genome.safetensors", tmp_path / "bins.safetensors"
+    seconds, rate, memory = scale.in_process(partial(scale.encode, fasta, genome))
+    assert seconds > 0
+    assert rate * seconds == pytest.approx(sum(Genome.open(genome).lengths.values()) / 1e6)
+    assert memory > 10
+    seconds, rate = scale.label(peaks, genome, store, 1)
+    assert rate * seconds == pytest.approx(2)
+    for augmented in (False, True):
+        seconds, rate = scale.stream(store, genome, 50, True, augmented, 120)
+        # Whole batches are read.
+        assert rate * seconds == pytest.approx(150)

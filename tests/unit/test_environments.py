@@ -13,7 +13,12 @@ REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = REPOSITORY / "workflow_scripts"
 # Where conda's name, or the name that Python imports, is not pip's.
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
-IMPORT_NAMES = {"sklearn": "scikit-learn", "Bio": "biopython", "yaml": "pyyaml"}
+IMPORT_NAMES = {
+    "sklearn": "scikit-learn",
+    "Bio": "biopython",
+    "yaml": "pyyaml",
+    "lightning_fabric": "lightning-fabric",
+}
 # Programs that conda alone installs; the library starts them and imports nothing of them.
 PROGRAMS = {"ls-gkm"}
 ENVIRONMENTS = sorted(path.name for path in (REPOSITORY / "envs").glob("*.yaml"))

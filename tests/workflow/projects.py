@@ -55,7 +55,11 @@ CONFIG = {
             },
         },
     },
-    "multitask": {"datasets": ["GATA1", "SPI1.rep-2+b"], "label": "site", "empty_per_labelled": 1.0},
+    "multitask": {
+        "datasets": ["GATA1", "SPI1.rep-2+b"],
+        "label": "site",
+        "empty_per_labelled": 1.0,
+    },
     "evaluation": {"bootstraps": 20},
     "motifs": {"logos_per_model": 1, "jaspar": {"taxa": []}, "meme_files": [MEME]},
 }

@@ -40,7 +40,7 @@ def test_a_new_dataset_in_the_middle_does_too(copy):
 def test_a_new_multitask_dataset_also_trains_the_multitask_model(copy):
     copy.datasets.append(NEW)
     copy.config["multitask"]["datasets"].append("NEW")
-    jobs_of_danq = {"train_danq danq", "predict_bins danq", "label_bins", "describe_networks"}
+    jobs_of_danq = {"train_multitask danq", "predict_bins danq", "label_bins", "describe_networks"}
     jobs_of_danq |= {f"{rule} danq multitask" for rule in ("export_motifs", "annotate_motifs")}
     jobs_of_danq |= {f"evaluate_bins {name}" for name in ("GATA1", "SPI1.rep-2+b", "NEW")}
     assert copy.plan().jobs == JOBS_OF_NEW | jobs_of_danq | SUMMARIES
@@ -83,7 +83,7 @@ def test_another_known_motif_trains_nothing_again(copy):
     [
         ("negatives", {"encode_genome", "prepare_database"}),
         ("bins", {"extract_windows", "encode_sequences", "train_deepbind", "evaluate_windows"}),
-        ("databases", {"extract_windows", "label_bins", "train_deepbind", "train_danq"}),
+        ("databases", {"extract_windows", "label_bins", "train_deepbind", "train_multitask"}),
         ("example", {"encode_genome", "extract_windows", "collect_metrics"}),
     ],
 )

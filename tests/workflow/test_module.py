@@ -37,7 +37,7 @@ def test_as_a_module_it_plans_and_runs_in_the_users_folder(tmp_path, source):
     options = ["--directory", project.folder, "--cores", "2"]
     planned = snakemake(outer / "Snakefile", *options, "--dry-run", "motifloom_all")
     assert planned.returncode == 0, planned.output
-    assert "motifloom_train_danq danq" in planned.jobs
+    assert "motifloom_train_multitask danq" in planned.jobs
     assert "motifloom_train_deepbind deepbind GATA1" in planned.jobs
     result = snakemake(outer / "Snakefile", *options)
     assert result.returncode == 0, result.output

@@ -114,7 +114,7 @@ def test_yeast_lists_what_the_data_folder_holds():
 def test_yeast_is_planned_from_a_data_folder(folder, source):
     jobs = plan(folder, source, "yeast", f"data_folder={YEAST_DATA}")
     assert jobs["extract_windows"] == jobs["train_deepbind"] == jobs["evaluate_bins"] == 49
-    assert jobs["train_danq"] == jobs["encode_genome"] == jobs["write_report"] == 1
+    assert jobs["train_multitask"] == jobs["encode_genome"] == jobs["write_report"] == 1
     assert not {"download", "simulate_example"} & set(jobs)
 
 
@@ -146,7 +146,7 @@ def test_encode_is_planned_and_encoded_from_a_data_folder(folder, source):
     jobs = plan(folder, source, "encode_chipseq", settings)
     assert jobs["encode_sequences"] == jobs["evaluate_windows"] == 5
     assert jobs["train_deepbind"] == 3 * 5
-    assert not {"encode_genome", "extract_windows", "train_danq", "download"} & set(jobs)
+    assert not {"encode_genome", "extract_windows", "train_multitask", "download"} & set(jobs)
     target = "results/encode_chipseq/sequences/ELK1_GM12878/qc.tsv"
     returncode, output = call(folder, source, "encode_chipseq", settings, options=[target])
     assert returncode == 0, output
@@ -170,5 +170,5 @@ def test_hg38_is_planned_from_a_server_of_stubs(folder, source, tmp_path):
         server.stop()
     assert jobs["download"] == len(paths) == 3
     assert jobs["extract_windows"] == jobs["train_deepbind"] == 1
-    assert not {"label_bins", "train_danq", "simulate_example"} & set(jobs)
+    assert not {"label_bins", "train_multitask", "simulate_example"} & set(jobs)
     assert {method for method, _ in server.requests} == {"HEAD"}

@@ -182,7 +182,7 @@ def test_logs_and_benchmarks_are_written(finished):
         "encode_sequences": ["selex"],
         "train_deepbind": [f"deepbind/{name}" for name in NAMES],
         "fit_kmer": NAMES,
-        "train_danq": ["danq"],
+        "train_multitask": ["danq"],
         "predict_bins": ["danq"],
         "evaluate_windows": NAMES,
         "evaluate_bins": MULTITASK,

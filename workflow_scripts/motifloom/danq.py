@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from motifloom.convolution import MotifConv, check_length
+from motifloom.dropout import Dropout
 from motifloom.files import InputError
 from motifloom.motifs import Motif, information
 from motifloom.recurrence import BiLSTM
@@ -31,6 +32,7 @@ class DanQ(nn.Module):
     middle bases and both strands also reach the logits through a linear layer of their own, so
     that the kernels learn before the LSTM does. `dense_units` 0 leaves the hidden layer out.
     `lstm_units` 0 leaves the recurrence out: steps are the pooled features [N, P, n_kernels].
+    With `both_strands` the pooled features are those of each kernel's better strand.
 
     Raises InputError for an unknown read-out, "last" without recurrence, and sequences that are
     too short.
@@ -50,6 +52,7 @@ class DanQ(nn.Module):
         conv_dropout: float = 0.2,
         direct: bool = False,
         centre: int = 200,
+        both_strands: bool = False,
     ):
         super().__init__()
         check_length(length, kernel_size + pool_size - 1)
@@ -70,13 +73,14 @@ class DanQ(nn.Module):
             "conv_dropout": conv_dropout,
             "direct": direct,
             "centre": centre,
+            "both_strands": both_strands,
         }
-        self.conv = MotifConv(n_kernels, kernel_size)
-        self.conv_dropout = nn.Dropout(conv_dropout)
+        self.conv = MotifConv(n_kernels, kernel_size, both_strands)
+        self.conv_dropout = Dropout(conv_dropout)
         self.lstm = BiLSTM(n_kernels, lstm_units) if lstm_units else None
         steps = (length - kernel_size + 1) // pool_size
         width = (2 * lstm_units or n_kernels) * (steps if readout == "flatten" else 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.hidden = nn.Linear(width, dense_units) if dense_units else None
         self.dense = nn.Linear(dense_units or width, n_targets)
         self.direct = nn.Linear(n_kernels, n_targets) if direct else None
@@ -96,10 +100,11 @@ class DanQ(nn.Module):
     def direct_logits(self, x: torch.Tensor) -> torch.Tensor:
         """What the direct path alone says, float32 [N, n_targets]."""
         scan = motif_scan if x.dtype == torch.uint8 else reference_scan
-        best = scan(x[..., self.middle(x.shape[-1])], self.conv.weight, 0, True).squeeze(
-            1
-        )  # [N, n_kernels]
-        return self.direct(self.dropout(torch.relu(best + self.conv.bias)))
+        middle = x[..., self.middle(x.shape[-1])]
+        best = scan(middle, self.conv.weight, 0, True).squeeze(1)  # [N, n_kernels]
+        found = torch.relu(best + self.conv.bias)
+        # A path that is held gives what it will give in use.
+        return self.direct(self.dropout(found) if self.direct.weight.requires_grad else found)
 
     def middle(self, length: int) -> slice:
         """What the direct path sees: the `centre` bases and half a kernel on both sides."""
@@ -124,6 +129,18 @@ class DanQ(nn.Module):
         pool = self.hyperparameters["pool_size"]
         flank = max(0, (length - centre) // 2)
         return slice(min(flank // pool, n_steps - 1), min(-(-(length - flank) // pool), n_steps))
+
+
+class DirectPath(nn.Module):
+    """The direct path of a DanQ as a network of its own, to train its kernels first."""
+
+    def __init__(self, danq: DanQ):
+        super().__init__()
+        self.danq = danq
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [N, n_targets] of the direct path alone."""
+        return self.danq.direct_logits(x)
 
 
 def start_uniform(network: nn.Module, bound: float, seed: int) -> None:

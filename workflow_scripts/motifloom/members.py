@@ -7,9 +7,9 @@ one TF (`windows.py`).
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +18,14 @@ import torch
 from torch import nn
 
 from motifloom import models
+from motifloom.building import build_network
 from motifloom.checkpoints import Checkpoint, Signals, discard
-from motifloom.danq import DirectPath, start_from_matrices
+from motifloom.danq import DirectPath
 from motifloom.files import write_table
 from motifloom.hardware import Hardware
+from motifloom.memory import hold_freed
 from motifloom.planning import PLAN_COLUMNS, plan_row
-from motifloom.presets import NETWORK_KEYS, MultitaskPreset
+from motifloom.presets import MultitaskPreset
 from motifloom.streams import Batch
 from motifloom.training import HISTORY_COLUMNS, FitSettings, Stream, Trainer, fit
 
@@ -85,25 +87,26 @@ class Part:
     trained: Callable[[str], bool]
 
 
-def build(preset: MultitaskPreset, task: Task, order: Order, member: int) -> nn.Module:
-    """A network with its starting weights, the same for the same seed and member."""
-    torch.manual_seed(_seed(order.seed, member))
-    keys = {key: getattr(preset, key) for key in NETWORK_KEYS[preset.network]}
-    if "centre" in models.NETWORKS[preset.network].OPTIONS:
-        keys["centre"] = task.centre
-    network = models.NETWORKS[preset.network](task.length, len(task.info["targets"]), **keys)
-    if preset.start_range:
-        for parameter in network.parameters():
-            nn.init.uniform_(parameter, -preset.start_range, preset.start_range)
-    if preset.kernels_from_motifs:
-        from motifloom.databases import read_meme
+def build(task: Task, order: Order, member: int) -> tuple[nn.Module, list[str]]:
+    """A network with its starting weights, and the matrix each kernel starts from ("" if random).
 
-        start_from_matrices(
-            network.conv.weight, network.conv.bias, read_meme(order.motifs), _seed(order.seed, member)
-        )
-    if task.rates is not None and not preset.start_range:
+    The same seed and member give the same ones.
+    """
+    preset = order.preset
+    network, matrices = build_network(
+        preset,
+        task.length,
+        len(task.info["targets"]),
+        task.centre,
+        _seed(order.seed, member),
+        order.motifs or None,
+    )
+    if task.rates is not None:
         _start_at_rates(network, task.rates, preset.positive_weight)
-    return network
+    if preset.direct and preset.head_epochs:
+        # Begins as the direct path alone, so that the head can only add to it.
+        nn.init.zeros_(network.dense.weight)
+    return network, matrices
 
 
 def _start_at_rates(network: nn.Module, rates: np.ndarray, positive_weight: float) -> None:
@@ -124,8 +127,8 @@ def parts(network: nn.Module, preset: MultitaskPreset, steps_per_epoch: int) -> 
     """The parts of a training, in order.
 
     Where a DanQ has a direct path, its kernels first learn through it alone; then, with kernels
-    and direct path held, the recurrent part learns what they leave; then all together. A part
-    of 0 epochs is left out.
+    and direct path held, the head (recurrence and dense layers) learns what they leave; then all
+    together. A part of 0 epochs is left out.
     """
     found = []
     if preset.direct and preset.direct_epochs:
@@ -138,16 +141,11 @@ def parts(network: nn.Module, preset: MultitaskPreset, steps_per_epoch: int) -> 
                 lambda name: name.removeprefix("danq.").startswith(_DIRECT),
             )
         )
-    if preset.direct and preset.recurrent_epochs and preset.lstm_units:
-        rate = preset.recurrent_learning_rate or preset.learning_rate
-        found.append(
-            Part(
-                "recurrent part",
-                network,
-                _settings(preset, preset.recurrent_epochs, rate),
-                lambda name: not name.startswith(_DIRECT),
-            )
-        )
+    if preset.direct and preset.head_epochs:
+        epochs = max(preset.head_epochs, -(-preset.head_min_steps // steps_per_epoch))
+        rate = preset.head_learning_rate or preset.learning_rate
+        settings = _settings(preset, epochs, rate)
+        found.append(Part("head", network, settings, lambda name: not name.startswith(_DIRECT)))
     if preset.epochs:
         settings = _settings(preset, preset.epochs, preset.learning_rate)
         found.append(Part("whole network", network, settings, lambda name: True))
@@ -191,31 +189,34 @@ def train_members(
     A member or part that an earlier start finished, or has a checkpoint of, is taken up.
     """
     first = fabric.global_rank == 0
+    hold_freed()
     costs = plan_training(fabric, task, order)
     if first:
         write_table(costs, plan)
-    signals, rows, networks = Signals(), [], []
+    signals, rows, networks, starts = Signals(), [], [], []
     with signals.caught():
         for member in range(order.preset.members):
-            network, seen = _train_member(fabric, task, order, member, signals)
+            network, matrices, seen = _train_member(fabric, task, order, member, signals)
             networks.append(network.cpu())
+            starts.append(matrices)
             rows += seen
     if first:
         table = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
         info = _describe(task, order, networks[0], table)
+        info["initialised_from"] = starts[info["best_member"]]
         models.save(models.TrainedModel(networks, info), weights)
         write_table(table, history)
         if order.checkpoints:
             discard(order.checkpoints)
 
 
-def _train_member(fabric, task, order, member, signals) -> tuple[nn.Module, list[tuple]]:
-    """A member, trained part by part, and its rows of the history with running epochs."""
-    network = build(order.preset, task, order, member)
+def _train_member(fabric, task, order, member, signals) -> tuple[nn.Module, list, list[tuple]]:
+    """A member, trained part by part, its matrices and its history with running epochs."""
+    network, matrices = build(task, order, member)
     rows, epochs = [], 0
     for number, part in enumerate(_parts_of(network, task, order)):
         seed = _seed(order.seed, member, number + 1)
-        settings = part.settings.with_seed(seed, task.loss)
+        settings = replace(part.settings, seed=seed, loss=task.loss)
         label = f"{order.preset_name} {part.name}"
         if order.preset.members > 1:
             label += f", member {member + 1} of {order.preset.members}"
@@ -231,7 +232,7 @@ def _train_member(fabric, task, order, member, signals) -> tuple[nn.Module, list
             )  # fmt: skip
         rows += [(row[0], row[1] + epochs, *row[2:]) for row in seen]
         epochs += settings.epochs
-    return network, rows
+    return network, matrices, rows
 
 
 def _parts_of(network: nn.Module, task: Task, order: Order) -> list[Part]:
@@ -282,9 +283,9 @@ def plan_training(fabric, task: Task, order: Order) -> pd.DataFrame:
     """
     rows = []
     with torch.random.fork_rng(devices=[]):
-        network = build(order.preset, task, order, 0)
+        network, _ = build(task, order, 0)
         for part in _parts_of(network, task, order):
-            settings = part.settings.with_seed(order.seed, task.loss)
+            settings = replace(part.settings, seed=order.seed, loss=task.loss)
             stream = task.stream(order.seed, settings.shift, fabric.global_rank, fabric.world_size)
             with _only(part):
                 trainer = Trainer(
@@ -304,7 +305,7 @@ def plan_training(fabric, task: Task, order: Order) -> pd.DataFrame:
     return table
 
 
-def _describe(task: Task, order: Order, network: nn.Module, table: pd.DataFrame) -> Mapping:
+def _describe(task: Task, order: Order, network: nn.Module, table: pd.DataFrame) -> dict:
     """What a weights file says: network, preset, data and versions."""
     best = table.groupby("member").validation_loss.min()
     return {

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from motifloom.bin_store import BinStore
+from motifloom.files import write_table
 from motifloom.hardware import run_on
 from motifloom.members import Order, Task, plan_training, train_members
-from motifloom.files import write_table
 from motifloom.streams import BinReader, BinStream
 
 _VALIDATION_BATCH = 500

@@ -8,6 +8,7 @@ from motifloom.files import InputError
 STRANDS = ("given", "mean", "max")
 POOLINGS = ("max", "max+mean")
 OPTIMISERS = ("adam", "rmsprop")
+SCHEDULES = ("cosine", "plateau", "constant")
 DEEPBIND_OPTIMISERS = ("adam", "nesterov")
 
 
@@ -153,6 +154,7 @@ NETWORK_KEYS: dict[str, tuple[str, ...]] = {
         "readout",
         "conv_dropout",
         "direct",
+        "both_strands",
     ),
     "ResNet": (
         "n_kernels",
@@ -183,9 +185,17 @@ class MultitaskPreset:
     start uniform in +-start_range and all biases at 0; with 0 as PyTorch starts them. With
     `from_matrices` half of the kernels start from the known motifs of the run.
 
-    The kernels first learn through the direct path alone, for `direct_epochs`, or longer where
-    these make fewer than `direct_min_steps` updates. `reverse_complement` shows each example on a
-    random strand; test scores are the mean of both strands.
+    With a direct path a training has parts. The kernels first learn through that path alone, for
+    `direct_epochs`; then, with kernels and direct path held, the rest of the network learns what
+    they leave, for `head_epochs` with `head_learning_rate` (0: the same rate); then all together
+    for `epochs`. The first two last longer where they would make fewer than `direct_min_steps` and
+    `head_min_steps` updates; a part of 0 epochs is left out. `members` networks are trained, each
+    from its own start, and their logits averaged.
+
+    `schedule`, `clip`, `smoothing`, `patience` and `shift` are those of `training.FitSettings`.
+    `positive_weight` is an exponent: positives of a target weigh (negatives / positives) to the
+    power of it (0: all alike, 1: both classes together alike). `reverse_complement` shows each
+    example on a random strand; with `strands` "mean" test scores are the mean of both strands.
     """
 
     network: str = "DanQ"
@@ -209,11 +219,21 @@ class MultitaskPreset:
     units: int = 18
     start_range: float = 0.0
     from_matrices: bool = False
+    both_strands: bool = False
+    members: int = 1
     direct_epochs: int = 0
     direct_min_steps: int = 0
+    head_epochs: int = 0
+    head_min_steps: int = 0
+    head_learning_rate: float = 0.0
     reverse_complement: bool = True
+    shift: int = 0
     strands: str = "mean"
     optimiser: str = "adam"
+    schedule: str = "cosine"
+    clip: float = 0.0
+    smoothing: float = 0.0
+    positive_weight: float = 0.0
     epochs: int = 10
     batch_size: int = 128
     learning_rate: float = 1e-3
@@ -224,6 +244,7 @@ class MultitaskPreset:
     def __post_init__(self):
         _check_choice("strands", self.strands, STRANDS)
         _check_choice("optimiser", self.optimiser, OPTIMISERS)
+        _check_choice("schedule", self.schedule, SCHEDULES)
 
     @property
     def network_settings(self) -> dict:
@@ -288,20 +309,26 @@ DEEPBIND = {
 
 # Ours: chosen on validation bins, see docs/danq.md.
 _DANQ = MultitaskPreset(
-    n_kernels=256,
+    n_kernels=512,
     kernel_size=12,
-    pool_size=10,
+    pool_size=50,
     lstm_units=32,
     dense_units=0,
-    dropout=0.3,
+    dropout=0.5,
     readout="centre",
+    conv_dropout=0.3,
     direct=True,
+    both_strands=True,
+    members=4,
     direct_epochs=2,
-    direct_min_steps=5000,
-    epochs=3,
+    direct_min_steps=3000,
+    head_epochs=2,
+    head_min_steps=600,
+    head_learning_rate=2e-3,
+    epochs=0,
     batch_size=64,
     learning_rate=3e-3,
-    final_learning_rate=3e-4,
+    final_learning_rate=1.5e-4,
     patience=10,
 )
 

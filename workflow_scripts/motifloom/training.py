@@ -8,7 +8,7 @@ with one process, ends with the weights of an unbroken one.
 import functools
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 

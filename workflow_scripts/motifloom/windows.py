@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from motifloom.deepbind import Examples
 from motifloom.files import file_digest
@@ -74,8 +73,12 @@ def windows_task(store: str | Path, order: Order, per_positive: int, loss: str) 
     return Task(
         stream=stream,
         validation=[
-            batch_of(judge.codes[i : i + _VALIDATION_BATCH],
-                     judge.targets[i : i + _VALIDATION_BATCH, None], 0, 1)
+            batch_of(
+                judge.codes[i : i + _VALIDATION_BATCH],
+                judge.targets[i : i + _VALIDATION_BATCH, None],
+                0,
+                1,
+            )
             for i in range(0, len(judge.codes), _VALIDATION_BATCH)
         ],
         rates=np.array([rate]) if examples.binary else None,
