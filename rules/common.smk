@@ -355,7 +355,7 @@ def around(script, preset, dataset):
 
 def start_motifs(wildcards):
     """The MEME file that a preset's kernels start from; empty for presets that start at random."""
-    return f"{RESULTS}/motifs/database.meme" if wildcards.preset == "danq-jaspar" else []
+    return [f"{RESULTS}/motifs/database.meme"] if wildcards.preset == "danq-jaspar" else []
 
 
 def multitask_memory(wildcards, input, attempt):
