@@ -136,9 +136,8 @@ def test_both_strands_are_counted_twice():
         for both in (False, True)
     )
     assert two == 2 * one == 2 * 26 * 3 * 20
-    both = danq()
-    both.conv.both_strands = True
-    assert table_of(both).operations["convolution"] == 2 * 55 * 5 * 24
+    found = table_of(danq(both_strands=True))
+    assert found.operations["convolution"] == 2 * 55 * 5 * 24
 
 
 def test_the_published_networks():

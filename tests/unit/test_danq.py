@@ -7,6 +7,7 @@ from builders import DANQ, codes_of, n_parameters
 
 from motifloom.danq import DanQ, start_from_matrices, start_uniform
 from motifloom.files import InputError
+from motifloom.models import reverse_complement
 from motifloom.motifs import Motif
 
 
@@ -75,6 +76,23 @@ def test_without_recurrence_steps_are_the_pooled_features():
     with torch.inference_mode():
         pooled = network.conv(codes, 4)
         assert network(codes).tolist() == network.dense(pooled.amax(1)).tolist()
+
+
+def test_both_strands_pool_the_better_of_both():
+    """Of one pool over all windows a strand cannot be told from the other; ReLU comes after."""
+    network = danq(both_strands=True, pool_size=35, lstm_units=0, readout="max")
+    codes = codes_of(4)
+    with torch.inference_mode():
+        pooled = network.conv(codes, 35)
+        given = danq(pool_size=35, lstm_units=0, readout="max").conv
+        strands = [given(x, 35) for x in (codes, reverse_complement(codes))]
+        torch.testing.assert_close(pooled, torch.maximum(*strands))
+        torch.testing.assert_close(network(codes), network(reverse_complement(codes)))
+        assert not torch.equal(*strands)
+
+
+def test_both_strands_cost_no_parameters():
+    assert n_parameters(danq(both_strands=True)) == n_parameters(danq())
 
 
 def test_unknown_readout():

@@ -45,6 +45,7 @@ NETWORKS = {
     "deepbind placed on both": lambda: deepbind(length=40, place_bin=3, both_strands=True),
     **{f"danq {readout}": lambda r=readout: danq(readout=r) for readout in READOUTS},
     "danq direct": lambda: danq(readout="centre", direct=True, dense_units=0),
+    "danq both strands": lambda: danq(both_strands=True, readout="max"),
     "danq without recurrence": lambda: danq(readout="centre", lstm_units=0),
     **{f"resnet {order}": lambda o=order: resnet(order=o) for order in ORDERS},
     "resnet strided": lambda: resnet(stride=2, dilation=3, padding=4, pooling="mean"),
