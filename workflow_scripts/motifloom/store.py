@@ -107,13 +107,13 @@ def _view(raw, entry: dict) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SequenceStore:
-    """The encoded examples of one dataset, or of the multi-task bins.
+    """The encoded examples of one dataset.
 
     codes:   uint8 [N, L], base codes (A, C, G, T = 0..3, N = 4), on the strand given
     targets: float32 [N, T], labels 0/1 or scores
     split:   uint8 [N], 0 train, 1 validation, 2 test
     kind:    uint8 [N], index into `info["kinds"]`: what the example is ("site", "given",
-             "dinucleotide", "gc", "flank"; for bins "sampled" or "unsampled")
+             "dinucleotide", "gc", "flank")
     parent:  int64 [N], row of the site that a negative belongs to; its own row for others
     chrom:   int32 [N], index into `info["chromosomes"]`; -1 without coordinates
     start:   int64 [N], 0-based first base; -1 without coordinates
