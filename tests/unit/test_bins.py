@@ -376,6 +376,14 @@ def test_hashes_are_alike_for_both_strands_alone(context):
     assert len(set(hashes.tolist())) == 3
 
 
+def test_contexts_of_equal_hashes_that_differ_are_no_leak(tmp_path, monkeypatch):
+    def blind(genome, bins, rules, threads=1):
+        return np.zeros(len(bins), np.int32), np.zeros(len(bins), np.uint64)
+
+    monkeypatch.setattr("motifloom.bins.look_at_contexts", blind)
+    assert places(build(tmp_path, label="site")) == BINS
+
+
 def test_leaks_are_those_of_the_exact_comparison(tmp_path):
     # Few letters make repeats frequent: contexts of 10 of one or two kinds of bases.
     rng = np.random.default_rng(3)

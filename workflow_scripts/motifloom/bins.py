@@ -19,7 +19,7 @@ from motifloom import readers, splits
 from motifloom.bin_store import BinStore
 from motifloom.counts import Counts
 from motifloom.files import InputError, atomic, file_digest, write_table
-from motifloom.sequences import UNKNOWN, Genome
+from motifloom.sequences import UNKNOWN, Genome, extract_windows
 
 log = logging.getLogger(__name__)
 
@@ -264,8 +264,9 @@ def _without_unknown_and_leaks(
 ) -> np.ndarray:
     """Numbers of the bins of a mask `kept` that are known well enough and leak into no test.
 
-    Contexts are compared by 64-bit hashes that are the same on both strands: equal ones are always
-    found, and among 10 million a different one is taken for equal with a chance of 1e-6 or so.
+    Contexts are compared by 64-bit hashes that are the same on both strands, so that equal ones
+    are always found; those that they find alike are compared as `splits.repeats` does, where
+    different ones pass for equal with a chance below 1e-30.
     """
     rows = np.flatnonzero(kept)
     unknown, hashes = look_at_contexts(genome, bins.take(rows), rules, threads)
@@ -275,8 +276,18 @@ def _without_unknown_and_leaks(
     tested = split[rows] == splits.TEST
     leaked = ~tested
     leaked[leaked] = np.isin(hashes[leaked], hashes[tested])
+    alike = tested & np.isin(hashes, hashes[leaked])
+    codes = [_contexts(genome, bins.take(rows[some]), rules) for some in (leaked, alike)]
+    leaked[leaked] = splits.repeats(*codes)
     counts.add("dropped: sequence also in the test split", leaked.sum(), "either strand")
     return rows[~leaked]
+
+
+def _contexts(genome: Genome, bins: Bins, rules: BinRules) -> np.ndarray:
+    """Base codes, uint8 [n, context], of some bins."""
+    names = np.array(genome.names, object)[bins.chrom]
+    flank = (rules.context - rules.bin) // 2
+    return extract_windows(genome, names, bins.start - flank, rules.context)
 
 
 def look_at_contexts(
