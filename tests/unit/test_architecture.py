@@ -1,5 +1,8 @@
 """Tables of layers: counts by hand, and receptive fields against what changes an output."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from builders import DANQ, info_of, n_parameters
@@ -7,6 +10,7 @@ from builders import DANQ, info_of, n_parameters
 from motifloom import models
 from motifloom.architecture import COLUMNS, TOTAL, Field, describe, layers, write_architecture
 from motifloom.files import read_table
+from motifloom.presets import DEEPBIND, MULTITASK
 
 
 def resnet(length=60, **settings):
@@ -150,6 +154,32 @@ def test_the_published_networks():
     assert totals.parameters.tolist() == [46_926_479, 67_892_175]
     # kernels 975 x 320 x 26 x 4, LSTM 2 x 75 x 4 x 320 x 640, dense 48,000 x 925 and 925 x 919
     assert totals.operations.iloc[0] == 32_448_000 + 122_880_000 + 44_400_000 + 850_075
+
+
+def preset_network(name):
+    """The network of a preset, on 101 bp for one TF or on bins for 919 targets, without weights."""
+    with torch.device("meta"):
+        if name in MULTITASK:
+            preset = MULTITASK[name]
+            return models.NETWORKS[preset.network](1000, 919, **preset.network_settings)
+        preset = DEEPBIND[name]
+        keys = ("n_kernels", "kernel_size", "both_strands", "place_bin", "padding", "hidden_units")
+        return models.DeepBind(101, **{key: getattr(preset, key) for key in keys})
+
+
+def number_of(text):
+    number, unit = re.fullmatch(r"([\d.,]+) ?(k|M|bp|)", text).groups()
+    return float(number.replace(",", "")) * {"k": 1e3, "M": 1e6}.get(unit, 1)
+
+
+def test_networks_are_documented_as_they_are():
+    text = (Path(__file__).parents[2] / "docs/networks.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([\w-]+)` \|.*?\| (.*) \| (.*) \| (.*) \|$", text, re.MULTILINE)
+    assert set(MULTITASK) < {name for name, *_ in documented}
+    for name, *cells in documented:
+        total = describe({name: preset_network(name)}).iloc[-1]
+        found = [total.parameters, total.operations, total.receptive_field]
+        assert [number_of(cell) for cell in cells] == pytest.approx(found, rel=0.03), name
 
 
 def test_other_modules_cannot_be_described():
