@@ -355,7 +355,9 @@ def around(script, preset, dataset):
 
 def start_motifs(wildcards):
     """The MEME file that a preset's kernels start from; empty for presets that start at random."""
-    return [f"{RESULTS}/motifs/database.meme"] if wildcards.preset == "danq-jaspar" else []
+    settings = config["models"]["settings"].get(wildcards.preset, {})
+    wanted = settings.get("from_matrices", wildcards.preset == "danq-jaspar")
+    return [f"{RESULTS}/motifs/database.meme"] if wanted else []
 
 
 def multitask_memory(wildcards, input, attempt):

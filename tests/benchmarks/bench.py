@@ -21,12 +21,13 @@ def all_rows() -> list[harness.Row]:
     import bootstrap
     import danq
     import extraction
+    import loading
     import scanning
     import shuffling
     import training
 
     # Last, since it lets this process hold on to freed memory.
-    subjects = (extraction, scanning, training, shuffling, bootstrap, danq)
+    subjects = (extraction, scanning, training, shuffling, bootstrap, loading, danq)
     return [row for subject in subjects for row in subject.rows()]
 
 

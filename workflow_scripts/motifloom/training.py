@@ -8,6 +8,7 @@ with one process, ends with the weights of an unbroken one.
 import functools
 import logging
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
@@ -237,7 +238,8 @@ class Trainer:
         pace.look(state.epoch, settings.epochs, train_loss, loss)
         if self.events is not None:
             values = {"train_loss": train_loss, "validation_loss": loss, "learning_rate": rate}
-            values = {f"{self.label}/{name}": value for name, value in values.items()}
+            tag = re.sub(r"\W+", "-", self.label)  # what TensorBoard takes for a name
+            values = {f"{tag}/{name}": value for name, value in values.items()}
             self.events.log_metrics(values, state.epoch * len(self.stream))
         self._keep_best(loss)
 
