@@ -25,6 +25,8 @@ def job(log: str, threads: int) -> Iterator[None]:
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(threads)
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    # Where cores are shared, threads that wait in long busy loops keep the others from theirs.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     output, terminal = sys.stdout, sys.stderr
     with open(log, "w", encoding="utf-8", buffering=1) as stream:
