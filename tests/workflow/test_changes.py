@@ -16,6 +16,8 @@ IDLE = {
     "assign_folds",
     "collect_folds",
     "fit_lsgkm",
+    "train_windows",
+    "plan_multitask",
 }
 JOBS_OF_NEW = {
     "extract_windows NEW",
@@ -25,6 +27,9 @@ JOBS_OF_NEW = {
     "export_motifs deepbind NEW",
     "annotate_motifs deepbind NEW",
 }
+
+
+WINDOW_JOBS = ("train_windows", "export_motifs", "annotate_motifs")
 
 
 def test_a_new_dataset_runs_its_own_jobs_only(copy):
@@ -69,6 +74,25 @@ def test_without_the_kmer_baseline_nothing_is_fitted(copy):
     copy.config["baselines"] = {"kmer": False}
     judged = {f"evaluate_windows {row[0]}" for row in copy.datasets}
     assert copy.plan().jobs == judged | SUMMARIES - {"collect_matches"}
+
+
+def test_a_comparison_network_trains_on_every_dataset(copy):
+    copy.config["models"]["windows"] = ["resnet"]
+    names = [row[0] for row in copy.datasets]
+    jobs = {f"{rule} resnet {name}" for rule in WINDOW_JOBS for name in names}
+    jobs |= {f"evaluate_windows {name}" for name in names}
+    assert copy.plan().jobs == jobs | SUMMARIES
+
+
+def test_another_multitask_network_trains_alone(copy):
+    copy.config["models"]["multitask"] = ["danq", "cnn"]
+    copy.config["models"]["settings"]["cnn"] = copy.config["models"]["settings"]["danq"] | {
+        "lstm_units": 0
+    }
+    jobs = {"train_multitask cnn", "predict_bins cnn", "describe_networks"}
+    jobs |= {f"{rule} cnn multitask" for rule in ("export_motifs", "annotate_motifs")}
+    jobs |= {f"evaluate_bins {name}" for name in ("GATA1", "SPI1.rep-2+b")}
+    assert copy.plan().jobs == jobs | SUMMARIES
 
 
 def test_another_known_motif_trains_nothing_again(copy):

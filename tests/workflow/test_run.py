@@ -239,3 +239,21 @@ def test_own_sequences_are_scored_without_training_again(copy):
     assert list(rows[0]) == ["sequence", "length", "GATA1"]
     assert [(row["sequence"], row["length"]) for row in rows] == [("first", "26"), ("second", "26")]
     assert all(float(row["GATA1"]) == float(row["GATA1"]) for row in rows)
+
+
+def test_a_comparison_network_stands_in_the_metrics(copy):
+    copy.config["models"]["windows"] = ["resnet"]
+    copy.config["models"]["settings"]["resnet"] = {"epochs": 1, "n_kernels": 4, "blocks": 1}
+    result = copy.run("results/tiny/evaluation/GATA1/windows.metrics.tsv")
+    assert result.returncode == 0, result.output
+    rows = read_rows(copy.results / "evaluation/GATA1/windows.metrics.tsv")
+    assert {row["model"] for row in rows} >= {"deepbind", "resnet", "pwm"}
+    assert not (copy.results / "checkpoints").exists()
+
+
+def test_costs_are_known_before_training(project):
+    result = project.run("plan")
+    assert result.returncode == 0, result.output
+    (row, *_) = read_rows(project.logs / "plans/danq/before.tsv")
+    assert row["part"] == "direct path" and float(row["minutes"]) > 0
+    assert not (project.results / "models").exists()

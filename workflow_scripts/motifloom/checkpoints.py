@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -105,5 +105,11 @@ def _read(path: Path, digest: str):
 
 
 def discard(folder: str | Path) -> None:
-    """Remove a folder of checkpoints, once the results that they led to are written."""
+    """Remove a folder of checkpoints, once the results that they led to are written.
+
+    The two folders above it, of a model and of all checkpoints, go with the last one in them.
+    """
     shutil.rmtree(folder, ignore_errors=True)
+    for above in list(Path(folder).parents)[:2]:
+        with suppress(OSError):
+            above.rmdir()
