@@ -129,6 +129,7 @@ def test_rows_have_names_of_their_own_and_rates(bench):
     assert len(set(names)) == len(names)
     assert {name.split("-")[0] for name in names} == {
         "extract",
+        "loading",
         "scan",
         "train",
         "shuffle",
