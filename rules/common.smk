@@ -342,17 +342,6 @@ def train_minutes(wildcards, input, attempt):
     return int(60 + 4 * input.size_mb) * attempt
 
 
-def around(script, preset, dataset):
-    """What lies around a training: checkpoints, event files, and the version of the library."""
-    events = f"{LOGS}/tensorboard/{preset}/{dataset}" if config["training"]["tensorboard"] else ""
-    return {
-        "checkpoints": f"{RESULTS}/checkpoints/{preset}/{dataset}",
-        "checkpoint_minutes": config["training"]["checkpoint_minutes"],
-        "events": events,
-        "code": library(script),
-    }
-
-
 def start_motifs(wildcards):
     """The MEME file that a preset's kernels start from; empty for presets that start at random."""
     settings = config["models"]["settings"].get(wildcards.preset, {})
@@ -363,15 +352,20 @@ def start_motifs(wildcards):
 def multitask_memory(wildcards, input, attempt):
     """Memory of a multi-task training, doubled with each attempt.
 
-    Weights, gradients and the optimiser's moments of the published networks are 1 GB; batches
-    and libraries take the rest. Labels are read as a whole, bases are mapped.
+    Weights, gradients and the optimiser's moments of the published networks are 1 GB in each
+    process, PyTorch on a GPU takes 3 GB more; batches and libraries take the rest. Labels are read
+    as a whole, bases are mapped.
     """
-    return int(4000 + 2 * os.path.getsize(input.store) / 1e6) * 2 ** (attempt - 1)
+    process = 4000 if config["device"] == "cpu" else 7000
+    labels = 2 * os.path.getsize(input.store) / 1e6
+    return int(config["training"]["devices"] * process + labels) * 2 ** (attempt - 1)
 
 
-def multitask_minutes(wildcards, input, attempt):
-    """Run time of a multi-task training: by the bins, of which a store holds 30,000 a megabyte."""
-    return int(240 + 10 * os.path.getsize(input.store) / 1e6) * attempt
+def minutes_by_bins(base, each):
+    """Run time that grows with a store of bins, of which a megabyte holds 30,000, and attempts."""
+    return lambda wildcards, input, attempt: (
+        int(base + each * os.path.getsize(input.store) / 1e6) * attempt
+    )
 
 
 GPU = int(config["device"] == "cuda")

@@ -80,8 +80,11 @@ rule train_windows:
     threads: config["threads"]["deepbind"]
     resources:
         mem_mb=grown(2000),
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
         gpu=GPUS,
+        # No params, since a change of these must not train again.
+        checkpoint_minutes=config["training"]["checkpoint_minutes"],
+        tensorboard=int(config["training"]["tensorboard"]),
     params:
         settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
         seed=config["seed"],

@@ -56,7 +56,7 @@ rule evaluate_bins:
         "../envs/models.yaml"
     resources:
         mem_mb=grown(2000),
-        runtime=30,
+        runtime=minutes_by_bins(30, 5),
     params:
         models=MULTITASK,
         row=row,

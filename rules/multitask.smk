@@ -69,7 +69,7 @@ rule train_multitask:
     threads: config["threads"]["multitask"]
     resources:
         mem_mb=multitask_memory,
-        runtime=multitask_minutes,
+        runtime=minutes_by_bins(240, 10),
         gpu=GPUS,
     params:
         settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
@@ -129,8 +129,10 @@ rule predict_bins:
     threads: config["threads"]["multitask"]
     resources:
         mem_mb=grown(4000),
-        runtime=60,
+        runtime=minutes_by_bins(60, 5),
+        gpu=GPU,
     params:
+        device=config["device"],
         library=library("predict_bins.py"),
     script:
         "../workflow_scripts/predict_bins.py"

@@ -10,4 +10,5 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.input.genome,
         snakemake.input.weights,
         snakemake.output.scores,
+        snakemake.params.device,
     )

@@ -7,7 +7,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
         from motifloom.files import read_table
         from motifloom.hardware import Hardware
-        from motifloom.members import Order
+        from motifloom.members import Order, around
         from motifloom.multitask import train_multitask
         from motifloom.plots import draw_history
         from motifloom.presets import MULTITASK, choose
@@ -19,7 +19,8 @@ if __name__ == "__main__":
             seed=params.seed,
             hardware=Hardware(**params.hardware),
             motifs=next(iter(snakemake.input.get("motifs", [])), ""),
-            **params.around,
+            code=params.library,
+            **around(snakemake.resources, params.folders, name, "multitask"),
         )
         train_multitask(
             snakemake.input.store,

@@ -7,7 +7,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
         from motifloom.files import read_table
         from motifloom.hardware import Hardware
-        from motifloom.members import Order
+        from motifloom.members import Order, around
         from motifloom.plots import draw_history
         from motifloom.presets import MULTITASK, choose
         from motifloom.windows import train_windows
@@ -23,7 +23,8 @@ if __name__ == "__main__":
                 preset_name=name,
                 seed=params.seed,
                 hardware=Hardware(**params.hardware),
-                **params.around,
+                code=params.library,
+                **around(snakemake.resources, params.folders, name, snakemake.wildcards.dataset),
             ),
             negatives_per_positive=params.negatives,
             loss=params.loss,

@@ -6,6 +6,7 @@ import torch
 from builders import planted, random_codes
 
 from motifloom import hardware
+from motifloom.checkpoints import Stopped
 from motifloom.files import InputError
 from motifloom.hardware import Hardware, choose_device, open_fabric, run_on
 from motifloom.models import DeepBind
@@ -62,6 +63,29 @@ def test_two_processes_train_as_one(tmp_path):
     one, two = (np.load(tmp_path / f"{devices}.npz") for devices in (1, 2))
     np.testing.assert_allclose(one["weights"], two["weights"], atol=2e-5)
     np.testing.assert_allclose(one["history"], two["history"], rtol=1e-4)
+
+
+def stop_or_fail(fabric, how):
+    if how == "fail":
+        raise InputError("nothing to learn from")
+    raise Stopped
+
+
+@pytest.mark.parametrize(("how", "error"), [("fail", InputError), ("stop", Stopped)])
+def test_what_ends_the_processes_ends_the_job(how, error):
+    with pytest.raises(error) as raised:
+        run_on(Hardware(devices=2), stop_or_fail, how)
+    assert str(raised.value) in ("nothing to learn from", "143")
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_the_variables_of_a_cluster_do_not_matter(monkeypatch, tmp_path, devices):
+    for name, value in {"NTASKS": "8", "JOB_ID": "1", "JOB_NAME": "x", "PROCID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    fabric = open_fabric(Hardware(devices=devices))
+    assert fabric.world_size == devices or devices > 1
+    run_on(Hardware(devices=devices), train_shared, tmp_path / "found.npz")
+    assert (tmp_path / "found.npz").exists()
 
 
 def test_precisions_are_named():

@@ -181,9 +181,8 @@ def test_without_validation_the_last_weights_are_kept():
 
 def test_the_learning_rate_falls_along_half_a_cosine():
     rows = fit_number(Number(), epochs=4, learning_rate=0.5, final_learning_rate=0.1, checks=4)
-    expected = [0.1 + 0.4 * (1 + math.cos(math.pi * part)) / 2 for part in (0.25, 0.5, 0.75, 1)]
+    expected = [0.1 + 0.4 * (1 + math.cos(math.pi * part)) / 2 for part in (0, 0.25, 0.5, 0.75)]
     assert [row[4] for row in rows] == pytest.approx(expected)
-    assert rows[-1][4] == pytest.approx(0.1)
 
 
 def test_validation_is_looked_at_after_a_few_epochs_only():
@@ -336,3 +335,36 @@ def test_weight_decay_shrinks_weights():
     network = Number(10.0)
     fit_number(network, aim=10.0, epochs=1, learning_rate=0.1, weight_decay=0.5)
     assert network.value.item() == pytest.approx(10 * (1 - 0.1 * 0.5))
+
+
+def test_a_signal_during_a_look_saves_the_epochs_end(examples, tmp_path):
+    codes, targets = examples
+    whole = resumable(examples, tmp_path / "whole", minutes=60.0)
+    signals = Signals()
+
+    class Told(list):
+        looks = 0
+
+        def __iter__(self):
+            self.looks += 1
+            for batch in super().__iter__():
+                signals.came |= self.looks == 2
+                yield batch
+
+    torch.manual_seed(1)
+    network = DeepBind(24, n_kernels=6, kernel_size=6, dropout=0.5)
+    stream = ArrayStream(codes, targets, np.arange(96), 16, 3)
+    held = Told(batches(codes[96:], targets[96:], 16))
+    settings = settings_of(epochs=5, reverse_complement=True, patience=4, seed=2)
+    checkpoint = Checkpoint(tmp_path / "checkpoint.safetensors", "digest", 60.0, signals)
+    with pytest.raises(Stopped):
+        fit(FABRIC, network, stream, held, settings, checkpoint=checkpoint)
+    assert resumable(examples, tmp_path, minutes=60.0) == whole
+
+
+def test_the_start_is_kept_where_nothing_better_is_found():
+    steps = {"learning_rate": 0.1, "final_learning_rate": 0.1, "epochs": 3}
+    for keep, value in ((True, 0.0), (False, 0.1)):
+        network, settings = Number(), settings_of(loss="mse", **steps)
+        fit(FABRIC, network, Batches([one_batch(1)]), [one_batch(-1)], settings, keep_start=keep)
+        assert network.value.item() == pytest.approx(value, abs=1e-3)

@@ -1,15 +1,19 @@
 """Comparison networks on a dataset's windows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import planted, random_codes, store_of
 from sklearn.metrics import roc_auc_score
 
 from motifloom import models
-from motifloom.members import Order
+from motifloom.files import InputError
+from motifloom.members import Order, _for_task
 from motifloom.presets import MULTITASK, MultitaskPreset, choose
 from motifloom.search import Pool
-from motifloom.windows import PoolStream, train_windows
+from motifloom.training import FitSettings
+from motifloom.windows import PoolStream, train_windows, windows_task
 
 RESNET = {"network": "ResNet", "n_kernels": 8, "kernel_size": 6, "blocks": 1, "pool_size": 2}
 
@@ -61,6 +65,24 @@ def test_recurrent_classifiers_run(tmp_path, name):
     store = sites()
     model = train(tmp_path, store, choose(MULTITASK, name, {"epochs": 1}))
     assert np.isfinite(model.score(store.codes[:4])).all()
+
+
+def test_rna_is_never_turned(tmp_path):
+    store = sites()
+    settings = FitSettings(1, 0.1, 0.1, reverse_complement=True)
+    for alphabet in ("rna", "dna"):
+        task = windows_task_of(tmp_path, store, alphabet=alphabet)
+        assert _for_task(settings, task, 1).reverse_complement == (alphabet == "dna")
+
+
+def windows_task_of(folder, store, **info):
+    replace(store, info=store.info | info).write(folder / "s.safetensors")
+    return windows_task(folder / "s.safetensors", Order(resnet(), "tiny", 1), 2, "mse")
+
+
+def test_windows_do_not_move(tmp_path):
+    with pytest.raises(InputError, match="tiny: shift is for bins"):
+        train(tmp_path, sites(), resnet(shift=2))
 
 
 def test_every_epoch_has_fresh_shuffles():

@@ -1,6 +1,6 @@
 """Multi-task examples on disk: where the bins lie and which tracks label them.
 
-A bin's bases are not stored: they are read from the encoded genome, so that a store costs 14 bytes
+A bin's bases are not stored: they are read from the encoded genome, so that a store costs 22 bytes
 a bin and 4 a label, whatever the context. Labels are sparse (compressed rows): of hundreds of
 tracks a bin carries few.
 """

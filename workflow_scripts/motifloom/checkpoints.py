@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 class Stopped(SystemExit):
     """A training stopped by a signal after it had written its checkpoint; exit code 128 + 15."""
 
-    def __init__(self):
-        super().__init__(128 + signal.SIGTERM)
+    def __init__(self, code: int = 128 + signal.SIGTERM):
+        super().__init__(code)
 
 
 class Signals:

@@ -1,11 +1,14 @@
 """Where a network is trained: device, number format and number of processes (Lightning Fabric)."""
 
 import logging
+import multiprocessing
+import signal
 import warnings
 from dataclasses import dataclass
 
 import torch
 
+from motifloom.checkpoints import Stopped
 from motifloom.files import InputError
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -50,12 +53,15 @@ def open_fabric(hardware: Hardware):
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="lightning_fabric")
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment
 
     return Fabric(
         accelerator=device,
         devices=hardware.devices,
         strategy="ddp_spawn" if hardware.devices > 1 else "auto",
         precision=PRECISIONS[hardware.precision],
+        # Processes are begun here, whatever a cluster's variables say of the job around.
+        plugins=[LightningEnvironment()],
     )
 
 
@@ -70,9 +76,32 @@ def run_on(hardware: Hardware, function, *arguments) -> None:
         function(fabric, *arguments)
         return
     threads = max(1, torch.get_num_threads() // hardware.devices)
-    fabric.launch(_in_process, function, threads, *arguments)
+    former = signal.signal(signal.SIGTERM, _end_processes)
+    try:
+        ended = fabric.launch(_in_process, function, threads, *arguments)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    if isinstance(ended, Stopped):
+        raise ended
+    if ended is not None:
+        raise InputError(ended)
 
 
-def _in_process(fabric, function, threads: int, *arguments) -> None:
+def _end_processes(number: int, frame) -> None:
+    """Hand a signal on: each process stops by itself, after a checkpoint."""
+    for process in multiprocessing.active_children():
+        process.terminate()
+
+
+def _in_process(fabric, function, threads: int, *arguments) -> str | Stopped | None:
+    """One process's share; returns an InputError's sentence, or Stopped, for the first to raise."""
     torch.set_num_threads(threads)
-    function(fabric, *arguments)
+    if fabric.global_rank == 0:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        function(fabric, *arguments)
+    except InputError as error:
+        return str(error)
+    except Stopped as stopped:
+        return stopped
+    return None

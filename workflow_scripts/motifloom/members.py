@@ -7,7 +7,7 @@ one TF (`windows.py`).
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from motifloom import models
 from motifloom.building import build_network
 from motifloom.checkpoints import Checkpoint, Signals, discard
 from motifloom.danq import DirectPath
-from motifloom.files import write_table
+from motifloom.files import file_digest, write_table
 from motifloom.hardware import Hardware
 from motifloom.memory import hold_freed
 from motifloom.planning import PLAN_COLUMNS, plan_row
@@ -75,6 +75,19 @@ class Order:
     events: str = ""
     code: str = ""
     motifs: str = ""
+
+
+def around(resources, folders: Sequence[str], *names: str) -> dict:
+    """What an Order says of the files around a training, below folders for either kind.
+
+    `resources` are the job's: minutes between checkpoints, and whether event files are wanted.
+    """
+    checkpoints, events = ("/".join([folder, *names]) for folder in folders)
+    return {
+        "checkpoints": checkpoints,
+        "checkpoint_minutes": resources.checkpoint_minutes,
+        "events": events if resources.tensorboard else "",
+    }
 
 
 @dataclass(frozen=True)
@@ -202,7 +215,8 @@ def train_members(
             rows += seen
     if first:
         table = pd.DataFrame(rows, columns=HISTORY_COLUMNS)
-        info = _describe(task, order, networks[0], table)
+        earlier = sum(part.settings.epochs for part in _parts_of(networks[0], task, order)[:-1])
+        info = _describe(task, order, networks[0], table, earlier)
         info["initialised_from"] = starts[info["best_member"]]
         models.save(models.TrainedModel(networks, info), weights)
         write_table(table, history)
@@ -216,7 +230,7 @@ def _train_member(fabric, task, order, member, signals) -> tuple[nn.Module, list
     rows, epochs = [], 0
     for number, part in enumerate(_parts_of(network, task, order)):
         seed = _seed(order.seed, member, number + 1)
-        settings = replace(part.settings, seed=seed, loss=task.loss)
+        settings = _for_task(part.settings, task, seed)
         label = f"{order.preset_name} {part.name}"
         if order.preset.members > 1:
             label += f", member {member + 1} of {order.preset.members}"
@@ -228,11 +242,17 @@ def _train_member(fabric, task, order, member, signals) -> tuple[nn.Module, list
                 positive_weight=_positive_weight(task, order.preset),
                 checkpoint=_checkpoint(task, order, member, part, signals),
                 events=_events(order, member), member=member, label=label,
-                compile=order.hardware.compile,
+                compile=order.hardware.compile, keep_start=number > 0,
             )  # fmt: skip
         rows += [(row[0], row[1] + epochs, *row[2:]) for row in seen]
         epochs += settings.epochs
     return network, matrices, rows
+
+
+def _for_task(settings: FitSettings, task: Task, seed: int) -> FitSettings:
+    """Settings with a seed and the task's loss; RNA has one strand, which is never turned."""
+    turn = settings.reverse_complement and task.info["alphabet"] == "dna"
+    return replace(settings, seed=seed, loss=task.loss, reverse_complement=turn)
 
 
 def _parts_of(network: nn.Module, task: Task, order: Order) -> list[Part]:
@@ -256,7 +276,8 @@ def _checkpoint(task, order, member: int, part: Part, signals: Signals) -> Check
         "seed": order.seed,
         "member": member,
         "part": part.name,
-        "data": task.digest,
+        "data": [task.digest, task.loss, task.n_examples, task.info],
+        "motifs": file_digest(order.motifs) if order.motifs else "",
         "code": order.code,
         "hardware": asdict(order.hardware),
         "torch": torch.__version__,
@@ -285,12 +306,12 @@ def plan_training(fabric, task: Task, order: Order) -> pd.DataFrame:
     with torch.random.fork_rng(devices=[]):
         network, _ = build(task, order, 0)
         for part in _parts_of(network, task, order):
-            settings = replace(part.settings, seed=order.seed, loss=task.loss)
+            settings = _for_task(part.settings, task, order.seed)
             stream = task.stream(order.seed, settings.shift, fabric.global_rank, fabric.world_size)
             with _only(part):
                 trainer = Trainer(
                     fabric, part.module, stream, task.validation, settings,
-                    _positive_weight(task, order.preset), False,
+                    _positive_weight(task, order.preset), order.hardware.compile,
                 )  # fmt: skip
                 rows.append(plan_row(trainer, task, order, part))
     table = pd.DataFrame(rows, columns=PLAN_COLUMNS)
@@ -305,9 +326,13 @@ def plan_training(fabric, task: Task, order: Order) -> pd.DataFrame:
     return table
 
 
-def _describe(task: Task, order: Order, network: nn.Module, table: pd.DataFrame) -> dict:
+def _describe(
+    task: Task, order: Order, network: nn.Module, table: pd.DataFrame, first_epoch: int
+) -> dict:
     """What a weights file says: network, preset, data and versions."""
-    best = table.groupby("member").validation_loss.min()
+    # The weights are those of the last part.
+    last = table[table.epoch > first_epoch]
+    best = last.groupby("member").validation_loss.min()
     return {
         "network": order.preset.network,
         "preset": order.preset_name,

@@ -48,6 +48,8 @@ class Pace:
 
     def _pace(self) -> str:
         self.said = time.monotonic()
-        left = (self.updates - self.done) * (self.said - self.begun) / (self.done - self.first)
+        left = (
+            (self.updates - self.done) * (self.said - self.begun) / max(self.done - self.first, 1)
+        )
         end = time.strftime("%H:%M", time.localtime(time.time() + left))
         return f"{self._rate()}, ends about {end}"

@@ -59,13 +59,18 @@ def plan_row(trainer, task, order, part) -> tuple:
 def _warm_up(trainer) -> tuple[float, float]:
     """Median seconds of an update, and of a look at all validation examples."""
     weights = {name: t.detach().clone() for name, t in trainer.network.state_dict().items()}
-    times, begun = [], time.monotonic()
+    times, begun = [], _now(trainer)
     trainer.model.train()
+    # From one update's end to the next, so that waiting for a batch counts.
+    last = begun
     for batch in trainer.stream.batches(0):
-        first = _now(trainer)
         trainer.step(batch)
-        times.append(_now(trainer) - first)
-        if len(times) == _WARM + _TIMED or time.monotonic() - begun > _SECONDS:
+        now = _now(trainer)
+        times.append(now - last)
+        last = now
+        # Several processes must stop at the same update, whatever their clocks say.
+        late = now - begun > _SECONDS and trainer.fabric.world_size == 1
+        if len(times) == _WARM + _TIMED or late:
             break
     per_look = _look_time(trainer)
     trainer.network.load_state_dict(weights)

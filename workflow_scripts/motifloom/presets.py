@@ -182,8 +182,9 @@ class MultitaskPreset:
 
     `network` is one of NETWORK_KEYS, which says what of the preset builds it; see `danq.DanQ`,
     `resnet.ResNet` and `recurrent.Recurrent` for the meaning. With `start_range` all weights
-    start uniform in +-start_range and all biases at 0; with 0 as PyTorch starts them. With
-    `from_matrices` half of the kernels start from the known motifs of the run.
+    start uniform in +-start_range and all biases at 0; with 0 as PyTorch starts them. Either way
+    the logits' biases start at the log-odds of the targets' rates. With `from_matrices` half of
+    the kernels start from the known motifs of the run.
 
     With a direct path a training has parts. The kernels first learn through that path alone, for
     `direct_epochs`; then, with kernels and direct path held, the rest of the network learns what

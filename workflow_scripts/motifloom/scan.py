@@ -241,6 +241,8 @@ def gathered_scan(
         if both_strands:
             reverse = best[1] > best[0]
             place = torch.where(reverse, where[1], place)
+    if not torch.is_grad_enabled() or not (kernels.requires_grad or places.requires_grad):
+        return (torch.maximum(*best) if both_strands else best[0]).transpose(1, 2)
     windows = F.pad(x, (padding, padding), value=unknown).unfold(2, kernels.shape[2], 1)
     found = windows.transpose(1, 2)  # [N, W, 4, K]
     rows = torch.arange(len(codes), device=codes.device)[:, None, None]

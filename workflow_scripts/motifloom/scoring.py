@@ -237,15 +237,22 @@ def _regression(examples, rows, scored, named, metrics, curve_table, figure):
 
 
 def predict_bins(
-    store: str | Path, genome: str | Path, weights: str | Path, output: str | Path
+    store: str | Path,
+    genome: str | Path,
+    weights: str | Path,
+    output: str | Path,
+    device: str = "cpu",
 ) -> None:
     """Write a multi-task model's logits of all test bins, in the store's order.
 
     They are the array `scores` float32 [blocks, T, BLOCK], the last block filled up with NaN, so
-    that one track is read without the others (`read_track`).
+    that one track is read without the others (`read_track`). Raises InputError where the device
+    asked for is not there.
     """
+    from motifloom.hardware import choose_device  # not for jobs that predict nothing
+
     bins = BinStore.open(store, genome)
-    model = models.load(weights)
+    model = models.load(weights).to(choose_device(device))
     targets = bins.info["targets"]
     if model.info["targets"] != targets:
         raise InputError(f"{weights}: its targets are not those of {store}; train it again")

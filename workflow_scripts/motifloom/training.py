@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from motifloom.checkpoints import Checkpoint
+from motifloom.checkpoints import Checkpoint, Stopped
 from motifloom.files import InputError
 from motifloom.optimisers import RMSprop
 from motifloom.pace import Pace
@@ -106,17 +106,20 @@ def fit(
     member: int = 0,
     label: str = "",
     compile: bool = False,
+    keep_start: bool = False,
 ) -> list[tuple]:
     """Train `network` in place and leave it with its best weights, in evaluation mode.
 
     Only parameters that require a gradient are trained. `validation` may be empty, in which case
     the last weights are kept; it is gone through anew at every look. `positive_weight` float32 [T]
-    multiplies the losses of positive labels. `events` is a Fabric logger. Returns rows of
-    HISTORY_COLUMNS. Raises InputError where the loss is no number any more.
+    multiplies the losses of positive labels. `events` is a Fabric logger. With `keep_start` the
+    weights to begin with are kept where none better are found. Returns rows of HISTORY_COLUMNS,
+    each with the rate of its epoch's last update. Raises InputError where the loss is no number
+    any more.
     """
     trainer = Trainer(fabric, network, stream, validation, settings, positive_weight, compile)
     trainer.events, trainer.member, trainer.label = events, member, label
-    trainer.checkpoint = checkpoint
+    trainer.checkpoint, trainer.keep_start = checkpoint, keep_start
     return trainer.run()
 
 
@@ -136,11 +139,13 @@ class Trainer:
         self.best: dict[str, torch.Tensor] | None = None
         self.total = torch.zeros((), dtype=torch.float64, device=fabric.device)
         self.checkpoint: Checkpoint | None = None
-        self.events, self.member, self.label = None, 0, ""
+        self.events, self.member, self.label, self.keep_start = None, 0, "", False
 
     def run(self) -> list[tuple]:
         """Train from where the checkpoint ended, or from the beginning; rows of the history."""
         self._restore()
+        if self.keep_start and not self.state.epoch and not self.state.step:
+            self._keep_best(self.validation_loss())
         done = self.state.epoch * len(self.stream) + self.state.step
         pace = Pace(self.settings.epochs * len(self.stream), done, self.label)
         with pace:
@@ -212,28 +217,31 @@ class Trainer:
             logits, targets, pos_weight=self.positive_weight, reduction="none"
         ).mean(1)
 
-    def _rate(self) -> float:
-        """The learning rate of the coming update."""
+    def _rate(self, back: int = 0) -> float:
+        """The learning rate of the coming update, or of the one that lies `back`."""
         settings, state = self.settings, self.state
         if settings.schedule == "constant":
             return settings.learning_rate
         if settings.schedule == "plateau":
             return state.rate
         steps = settings.epochs * len(self.stream)
-        done = (state.epoch * len(self.stream) + state.step) / max(1, steps)
+        done = (state.epoch * len(self.stream) + state.step - back) / max(1, steps)
         span = settings.learning_rate - settings.final_learning_rate
         return settings.final_learning_rate + span * (1 + math.cos(math.pi * done)) / 2
 
     def _end_epoch(self, pace: Pace) -> None:
         state, settings = self.state, self.settings
-        total = float(self.fabric.all_reduce(self.total, reduce_op="sum"))
+        total = float(self.fabric.all_reduce(self.total.clone(), reduce_op="sum"))
         train_loss = total / max(state.count, 1)
+        self._require_number(train_loss)
+        rate = self._rate(back=1)
+        looked = state.epoch in _checked_epochs(settings)
+        # A signal during the look saves the state as it is after the epoch's last update.
+        loss = self.validation_loss() if looked else math.nan
         state.epoch, state.step, state.count = state.epoch + 1, 0, 0
         self.total.zero_()
-        self._require_number(train_loss)
-        if state.epoch - 1 not in _checked_epochs(settings):
+        if not looked:
             return
-        loss, rate = self.validation_loss(), self._rate()
         state.history.append((self.member, state.epoch, train_loss, loss, rate))
         pace.look(state.epoch, settings.epochs, train_loss, loss)
         if self.events is not None:
@@ -255,7 +263,9 @@ class Trainer:
 
     def _require_number(self, train_loss: float) -> None:
         """Raise InputError where the loss or a weight is no number any more."""
-        where = f"in epoch {self.state.epoch}; lower the preset's learning_rate in models: settings"
+        where = (
+            f"in epoch {self.state.epoch + 1}; lower the preset's learning_rate in models: settings"
+        )
         if not math.isfinite(train_loss):
             raise InputError(f"{self.label}: the training loss is {train_loss} {where}")
         # A kernel that is no number any more never wins a maximum: the loss would not tell.
@@ -274,15 +284,26 @@ class Trainer:
                 logits = self.model(self._here(batch.codes))
                 losses = self._losses(logits, self._here(batch.targets))
                 sums += torch.stack([losses.double().sum(), sums.new_tensor(batch.size)])
+                if world == 1:
+                    self._save_if_due()
         total, count = self.fabric.all_reduce(sums, reduce_op="sum").tolist()
         return total / count if count else math.nan
 
     def _save_if_due(self) -> None:
-        first = self.fabric.global_rank == 0
-        if self.checkpoint is None or not first or not self.checkpoint.due():
+        """Save where it is time, on the first process; after a signal all processes end."""
+        if self.checkpoint is None:
             return
-        self.state.total = float(self.total)
-        self.checkpoint.save(self._tensors(), asdict(self.state))
+        due = self.checkpoint.due()
+        if self.fabric.world_size > 1:
+            flag = torch.tensor(float(self.checkpoint.signals.came), device=self.fabric.device)
+            came = bool(self.fabric.all_reduce(flag, reduce_op="sum"))
+            self.checkpoint.signals.came = came
+            due |= came
+        if due and self.fabric.global_rank == 0:
+            self.state.total = float(self.total)
+            self.checkpoint.save(self._tensors(), asdict(self.state))
+        elif self.checkpoint.signals.came:
+            raise Stopped
 
     def _save_finished(self) -> None:
         if self.checkpoint is not None and self.fabric.global_rank == 0:
@@ -306,7 +327,8 @@ class Trainer:
             return
         tensors, state = found
         self.state = State(**state)
-        self.total.fill_(self.state.total)
+        first = self.fabric.global_rank == 0
+        self.total.fill_(self.state.total if first else 0.0)
         parts: dict[str, dict] = {"network": {}, "best": {}, "optimiser": {}, "random": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
@@ -318,6 +340,10 @@ class Trainer:
         log.info("%s: taken up in epoch %d, update %d", self.label, self.state.epoch + 1,
                  self.state.step + 1)  # fmt: skip
         _load_moments(self.raw_optimiser, parts["optimiser"])
+        done = self.state.epoch * len(self.stream) + self.state.step
+        if not first:  # draws of its own, where one process would go on as it was
+            torch.manual_seed(torch.initial_seed() + done)
+            return
         torch.set_rng_state(parts["random"]["cpu"])
         if "cuda" in parts["random"] and self.fabric.device.type == "cuda":
             torch.cuda.set_rng_state(parts["random"]["cuda"], self.fabric.device)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from motifloom.deepbind import Examples
-from motifloom.files import file_digest
+from motifloom.files import InputError, file_digest
 from motifloom.hardware import run_on
 from motifloom.members import Order, Task, train_members
 from motifloom.presets import DEEPBIND
@@ -65,6 +65,11 @@ def _train(fabric, store, weights, history, plan, order, per_positive, loss) -> 
 
 def windows_task(store: str | Path, order: Order, per_positive: int, loss: str) -> Task:
     """What a network learns from: DeepBind's examples of a dataset."""
+    if order.preset.shift:
+        raise InputError(
+            f"models: settings: {order.preset_name}: shift is for bins, whose genome goes on beyond"
+            " them; windows end where they end: set it to 0"
+        )
     opened = SequenceStore.open(store)
     examples = Examples(opened, DEEPBIND["deepbind"], per_positive, loss, order.seed)
     pool, judge = examples.pool, examples.judge
