@@ -91,6 +91,7 @@ rule train_windows:
         negatives=config["negatives"]["train_negatives_per_positive"],
         loss=config["models"]["score_loss"],
         hardware=HARDWARE,
-        around=lambda wildcards: around("train_windows.py", wildcards.preset, wildcards.dataset),
+        folders=[f"{RESULTS}/checkpoints", f"{LOGS}/tensorboard"],
+        library=library("train_windows.py"),
     script:
         "../workflow_scripts/train_windows.py"

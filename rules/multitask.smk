@@ -71,11 +71,15 @@ rule train_multitask:
         mem_mb=multitask_memory,
         runtime=minutes_by_bins(240, 10),
         gpu=GPUS,
+        # No params, since a change of these must not train again.
+        checkpoint_minutes=config["training"]["checkpoint_minutes"],
+        tensorboard=int(config["training"]["tensorboard"]),
     params:
         settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
         seed=config["seed"],
         hardware=HARDWARE,
-        around=lambda wildcards: around("train_multitask.py", wildcards.preset, "multitask"),
+        folders=[f"{RESULTS}/checkpoints", f"{LOGS}/tensorboard"],
+        library=library("train_multitask.py"),
     script:
         "../workflow_scripts/train_multitask.py"
 
