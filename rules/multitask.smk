@@ -111,12 +111,6 @@ rule plan_multitask:
         "../workflow_scripts/plan_multitask.py"
 
 
-# snakemake plan: what the multi-task trainings would cost, before any is begun.
-rule plan:
-    input:
-        expand(rules.plan_multitask.output.plan, preset=MULTITASK),
-
-
 rule predict_bins:
     input:
         store=rules.label_bins.output.store,
@@ -140,3 +134,9 @@ rule predict_bins:
         library=library("predict_bins.py"),
     script:
         "../workflow_scripts/predict_bins.py"
+
+
+# snakemake plan: what the multi-task trainings would cost, before any is begun.
+rule plan:
+    input:
+        expand(rules.plan_multitask.output.plan, preset=MULTITASK),
