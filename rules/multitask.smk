@@ -102,10 +102,13 @@ rule plan_multitask:
         mem_mb=multitask_memory,
         runtime=30,
         gpu=GPUS,
+        checkpoint_minutes=config["training"]["checkpoint_minutes"],
+        tensorboard=0,
     params:
         settings=lambda wildcards: config["models"]["settings"].get(wildcards.preset, {}),
         seed=config["seed"],
         hardware=HARDWARE,
+        folders=[f"{RESULTS}/checkpoints", f"{LOGS}/tensorboard"],
         library=library("plan_multitask.py"),
     script:
         "../workflow_scripts/plan_multitask.py"

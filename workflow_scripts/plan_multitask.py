@@ -2,23 +2,14 @@
 
 from motifloom.jobs import job
 
+# Processes that share a training import this file again.
 if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
-        from motifloom.hardware import Hardware
-        from motifloom.members import Order
+        from motifloom.members import order_of
         from motifloom.multitask import plan_multitask
-        from motifloom.presets import MULTITASK, choose
 
-        name, params = snakemake.wildcards.preset, snakemake.params
-        plan_multitask(
-            snakemake.input.store,
-            snakemake.input.genome,
-            snakemake.output.plan,
-            Order(
-                preset=choose(MULTITASK, name, params.settings),
-                preset_name=name,
-                seed=params.seed,
-                hardware=Hardware(**params.hardware),
-                motifs=next(iter(snakemake.input.get("motifs", [])), ""),
-            ),
+        files, name = snakemake.input, snakemake.wildcards.preset
+        order = order_of(
+            name, "multitask", snakemake.params, snakemake.resources, files.get("motifs", [])
         )
+        plan_multitask(files.store, files.genome, snakemake.output.plan, order)

@@ -6,28 +6,13 @@ from motifloom.jobs import job
 if __name__ == "__main__":
     with job(snakemake.log[0], snakemake.threads):
         from motifloom.files import read_table
-        from motifloom.hardware import Hardware
-        from motifloom.members import Order, around
+        from motifloom.members import order_of
         from motifloom.multitask import train_multitask
         from motifloom.plots import draw_history
-        from motifloom.presets import MULTITASK, choose
 
-        name, params = snakemake.wildcards.preset, snakemake.params
-        order = Order(
-            preset=choose(MULTITASK, name, params.settings),
-            preset_name=name,
-            seed=params.seed,
-            hardware=Hardware(**params.hardware),
-            motifs=next(iter(snakemake.input.get("motifs", [])), ""),
-            code=params.library,
-            **around(snakemake.resources, params.folders, name, "multitask"),
+        files, made, name = snakemake.input, snakemake.output, snakemake.wildcards.preset
+        order = order_of(
+            name, "multitask", snakemake.params, snakemake.resources, files.get("motifs", [])
         )
-        train_multitask(
-            snakemake.input.store,
-            snakemake.input.genome,
-            snakemake.output.weights,
-            snakemake.output.history,
-            snakemake.output.plan,
-            order,
-        )
-        draw_history(read_table(snakemake.output.history), name, snakemake.output.curve)
+        train_multitask(files.store, files.genome, made.weights, made.history, made.plan, order)
+        draw_history(read_table(made.history), name, made.curve)

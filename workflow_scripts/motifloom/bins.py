@@ -166,33 +166,37 @@ def build_bins(
     counts.add("left out: training bins without a label", len(bins) - len(stored))
     bins, split, labels = bins.take(stored), split[stored], labels.take(stored)
     _require_labels(labels.any, split, sampled[stored], counts)
-    flank = (rules.context - rules.bin) // 2
     store = BinStore(
         genome=opened,
         chrom=bins.chrom,
-        start=bins.start - flank,
+        start=bins.start - (rules.context - rules.bin) // 2,
         split=split,
         kind=(~sampled[stored]).astype(np.uint8),
         offsets=labels.offsets,
         tracks=labels.tracks,
-        info={
-            "dataset": "multitask",
-            "alphabet": "dna",
-            "labels": "binary",
-            "targets": names,
-            "left_out": [name for name in peaks if name not in names],
-            "kinds": ["sampled", "unsampled"],
-            "chromosomes": [[name, opened.lengths[name]] for name in opened.names],
-            "bin": rules.bin,
-            "context": rules.context,
-            "seed": seed,
-            "genome_sha256": opened.digest(),
-            "peaks_sha256": {name: file_digest(path) for name, path in peaks.items()},
-        },
+        info=_info(names, peaks, opened, rules, seed),
     )
     with atomic(qc) as temporary:
         write_table(counts.frame(), temporary)
         store.write(output)
+
+
+def _info(names: list[str], peaks: Mapping, genome: Genome, rules: BinRules, seed: int) -> dict:
+    """What a store says of its targets, and where they are from."""
+    return {
+        "dataset": "multitask",
+        "alphabet": "dna",
+        "labels": "binary",
+        "targets": names,
+        "left_out": [name for name in peaks if name not in names],
+        "kinds": ["sampled", "unsampled"],
+        "chromosomes": [[name, genome.lengths[name]] for name in genome.names],
+        "bin": rules.bin,
+        "context": rules.context,
+        "seed": seed,
+        "genome_sha256": genome.digest(),
+        "peaks_sha256": {name: file_digest(path) for name, path in peaks.items()},
+    }
 
 
 def _tile(genome: Genome, rules: BinRules) -> Bins:

@@ -25,7 +25,7 @@ from motifloom.files import file_digest, write_table
 from motifloom.hardware import Hardware
 from motifloom.memory import hold_freed
 from motifloom.planning import PLAN_COLUMNS, plan_row
-from motifloom.presets import MultitaskPreset
+from motifloom.presets import MULTITASK, MultitaskPreset, choose
 from motifloom.streams import Batch
 from motifloom.training import HISTORY_COLUMNS, FitSettings, Stream, Trainer, fit
 
@@ -77,17 +77,24 @@ class Order:
     motifs: str = ""
 
 
-def around(resources, folders: Sequence[str], *names: str) -> dict:
-    """What an Order says of the files around a training, below folders for either kind.
+def order_of(name: str, dataset: str, params, resources, motifs: Sequence[str] = ()) -> Order:
+    """The order of a workflow's job: the preset `name` on a dataset.
 
-    `resources` are the job's: minutes between checkpoints, and whether event files are wanted.
+    `params` hold settings, seed, hardware, library and two folders, of checkpoints and of event
+    files; `resources` the minutes between checkpoints, and whether event files are wanted.
     """
-    checkpoints, events = ("/".join([folder, *names]) for folder in folders)
-    return {
-        "checkpoints": checkpoints,
-        "checkpoint_minutes": resources.checkpoint_minutes,
-        "events": events if resources.tensorboard else "",
-    }
+    checkpoints, events = (f"{folder}/{name}/{dataset}" for folder in params.folders)
+    return Order(
+        preset=choose(MULTITASK, name, params.settings),
+        preset_name=name,
+        seed=params.seed,
+        hardware=Hardware(**params.hardware),
+        checkpoints=checkpoints,
+        checkpoint_minutes=resources.checkpoint_minutes,
+        events=events if resources.tensorboard else "",
+        code=params.library,
+        motifs=next(iter(motifs), ""),
+    )
 
 
 @dataclass(frozen=True)
@@ -127,13 +134,13 @@ def _start_at_rates(network: nn.Module, rates: np.ndarray, positive_weight: floa
 
     Where positives weigh more, their odds count as many times.
     """
-    odds = rates.clip(1e-4, 1 - 1e-4) / (1 - rates.clip(1e-4, 1 - 1e-4))
-    prior = torch.from_numpy(np.log(odds) * (1 - positive_weight)).float()
+    rates = rates.clip(1e-4, 1 - 1e-4)
+    prior = torch.from_numpy(np.log(rates / (1 - rates)) * (1 - positive_weight)).float()
+    # The logits are the sum of both paths: one of them begins at the rates.
     direct = getattr(network, "direct", None)
     with torch.no_grad():
-        network.dense.bias.zero_() if direct is not None else network.dense.bias.copy_(prior)
-        if direct is not None:
-            direct.bias.copy_(prior)
+        network.dense.bias.zero_()
+        (network.dense if direct is None else direct).bias.copy_(prior)
 
 
 def parts(network: nn.Module, preset: MultitaskPreset, steps_per_epoch: int) -> list[Part]:

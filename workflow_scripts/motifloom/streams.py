@@ -57,14 +57,38 @@ def _batch(codes: np.ndarray, targets: np.ndarray, rank: int, size: int) -> Batc
     return Batch(torch.from_numpy(codes), torch.from_numpy(targets), weight, size)
 
 
-class BinStream:
-    """Shuffled batches of bins (a `training.Stream`).
+class _Shuffled:
+    """Shuffled batches of rows (a `training.Stream`); what a row is, `_examples` knows.
 
-    rows:        ascending row numbers of the store
+    rows:        ascending row numbers
     size:        examples of a batch, in all processes together
-    margin:      bases read beyond the context on both sides
     rank, world: which process this is, and of how many; each sees its share of every batch
     """
+
+    def __init__(self, rows: np.ndarray, size: int, seed: int, rank: int = 0, world: int = 1):
+        self.rows, self.size, self.seed = rows, size, seed
+        self.rank, self.world = rank, world
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.size)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from number `first` on; those before are not read."""
+        order = shuffled(len(self.rows), np.random.default_rng([self.seed, epoch]))
+        return ahead(lambda number: self._read(order, number), range(first, len(self)))
+
+    def _read(self, order: np.ndarray, number: int) -> Batch:
+        places = order[number * self.size : (number + 1) * self.size]
+        rows = self.rows[places[share_of(len(places), self.rank, self.world)]]
+        return _batch(*self._examples(rows), self.rank, len(places))
+
+    def _examples(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Codes uint8 [n, L] and targets float32 [n, T] of some rows."""
+        raise NotImplementedError
+
+
+class BinStream(_Shuffled):
+    """Shuffled batches of a store's bins; `margin` bases are read beyond their contexts."""
 
     def __init__(
         self,
@@ -77,29 +101,15 @@ class BinStream:
         rank: int = 0,
         world: int = 1,
     ):
-        self.store, self.rows, self.size = store, rows, size
-        self.seed, self.margin, self.rank, self.world = seed, margin, rank, world
+        super().__init__(rows, size, seed, rank, world)
+        self.store, self.margin = store, margin
 
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.size)
-
-    def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `first` on; those before are not read."""
-        order = shuffled(len(self.rows), np.random.default_rng([self.seed, epoch]))
-        return ahead(lambda number: self._read(order, number), range(first, len(self)))
-
-    def _read(self, order: np.ndarray, number: int) -> Batch:
-        places = order[number * self.size : (number + 1) * self.size]
-        rows = self.rows[places[share_of(len(places), self.rank, self.world)]]
-        codes, labels = self.store.codes(rows, self.margin), self.store.labels(rows)
-        return _batch(codes, labels, self.rank, len(places))
+    def _examples(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.store.codes(rows, self.margin), self.store.labels(rows)
 
 
-class ArrayStream:
-    """Shuffled batches of arrays, codes uint8 [N, L] and targets float32 [N, T], maybe mapped.
-
-    `rows`, `size`, `seed`, `rank` and `world` as those of `BinStream`.
-    """
+class ArrayStream(_Shuffled):
+    """Shuffled batches of arrays, codes uint8 [N, L] and targets float32 [N, T], maybe mapped."""
 
     def __init__(
         self,
@@ -112,21 +122,11 @@ class ArrayStream:
         rank: int = 0,
         world: int = 1,
     ):
-        self.codes, self.targets, self.rows, self.size = codes, targets, rows, size
-        self.seed, self.rank, self.world = seed, rank, world
+        super().__init__(rows, size, seed, rank, world)
+        self.codes, self.targets = codes, targets
 
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.size)
-
-    def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `first` on; those before are not read."""
-        order = shuffled(len(self.rows), np.random.default_rng([self.seed, epoch]))
-        return ahead(lambda number: self._read(order, number), range(first, len(self)))
-
-    def _read(self, order: np.ndarray, number: int) -> Batch:
-        places = order[number * self.size : (number + 1) * self.size]
-        rows = self.rows[places[share_of(len(places), self.rank, self.world)]]
-        return _batch(self.codes[rows], self.targets[rows], self.rank, len(places))
+    def _examples(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.codes[rows], self.targets[rows]
 
 
 class BinReader:

@@ -22,12 +22,10 @@ from motifloom.checkpoints import Checkpoint, Stopped
 from motifloom.files import InputError
 from motifloom.optimisers import RMSprop
 from motifloom.pace import Pace
-from motifloom.streams import Batch, augment
+from motifloom.streams import Batch, augment, share_of
 
 log = logging.getLogger(__name__)
 
-LOSSES = ("cross-entropy", "mse")
-SCHEDULES = ("cosine", "plateau", "constant")
 OPTIMISERS = {
     "adam": functools.partial(torch.optim.AdamW, fused=True),
     "rmsprop": RMSprop,
@@ -39,13 +37,14 @@ HISTORY_COLUMNS = ("member", "epoch", "train_loss", "validation_loss", "learning
 class FitSettings:
     """What a training needs to know.
 
-    `schedule` "cosine": the learning rate falls from `learning_rate` to `final_learning_rate`
-    along half a cosine over all updates; "plateau": it is halved, down to the final one, whenever
-    the validation loss was not better than before; "constant". The validation loss is looked at
-    after `checks` epochs spread evenly; after `patience` looks without a better one training
-    stops (0: never). `clip` is the largest norm of a gradient (0: any), `smoothing` moves labels
-    from 0 and 1 to smoothing / 2 and 1 - smoothing / 2. Examples are moved by up to `shift` bases
-    and, with `reverse_complement`, every other one on average is turned.
+    `loss` is "cross-entropy" or "mse". `schedule` "cosine": the learning rate falls from
+    `learning_rate` to `final_learning_rate` along half a cosine over all updates; "plateau": it is
+    halved, down to the final one, whenever the validation loss was not better than before;
+    "constant". The validation loss is looked at after `checks` epochs spread evenly; after
+    `patience` looks without a better one training stops (0: never). `clip` is the largest norm of
+    a gradient (0: any), `smoothing` moves labels from 0 and 1 to smoothing / 2 and
+    1 - smoothing / 2. Examples are moved by up to `shift` bases and, with `reverse_complement`,
+    every other one on average is turned.
     """
 
     epochs: int
@@ -65,7 +64,7 @@ class FitSettings:
 
 
 class Stream(Protocol):
-    """Shuffled mini-batches: `streams.BinStream` and `streams.ArrayStream`."""
+    """Shuffled mini-batches: `streams.BinStream`, `streams.ArrayStream`, `windows.PoolStream`."""
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -200,9 +199,7 @@ class Trainer:
         rng = np.random.default_rng([settings.seed, self.state.epoch, self.state.step])
         moved = rng.integers(-shift, shift + 1, batch.size)
         turned = rng.random(batch.size) < 0.5 * settings.reverse_complement
-        own = np.arange(self.fabric.global_rank, batch.size, self.fabric.world_size)
-        if not len(own):  # a stand-in row, which does not count
-            own = np.zeros(1, int)
+        own = share_of(batch.size, self.fabric.global_rank, self.fabric.world_size)
         moved, turned = (self._here(torch.from_numpy(a[own])) for a in (moved, turned))
         return augment(codes, moved, turned, codes.shape[1] - 2 * shift)
 

@@ -13,7 +13,7 @@ from motifloom.members import Order, Task, train_members
 from motifloom.presets import DEEPBIND
 from motifloom.search import Pool
 from motifloom.store import SequenceStore
-from motifloom.streams import Batch, batch_of
+from motifloom.streams import ArrayStream, Batch, batch_of
 
 _VALIDATION_BATCH = 1000
 
@@ -32,10 +32,11 @@ class PoolStream:
     def batches(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number `first` on."""
         codes, targets, _ = self.pool.epoch(epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(codes))
-        for begin in range(first * self.size, len(codes), self.size):
-            rows = order[begin : begin + self.size]
-            yield batch_of(codes[rows], targets[rows, None], self.rank, self.world)
+        rows = np.arange(len(codes))
+        stream = ArrayStream(
+            codes, targets[:, None], rows, self.size, self.seed, rank=self.rank, world=self.world
+        )
+        return stream.batches(epoch, first)
 
 
 def train_windows(
