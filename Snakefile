@@ -19,6 +19,7 @@ include: "rules/multitask.smk"
 include: "rules/evaluation.smk"
 include: "rules/cross_validation.smk"
 include: "rules/motifs.smk"
+include: "rules/attribution.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
 
@@ -32,6 +33,7 @@ rule all:
         f"{RESULTS}/metrics.tsv",
         f"{RESULTS}/matches.tsv",
         f"{RESULTS}/report.html",
+        ATTRIBUTIONS,
         SCORES,
         CROSS_VALIDATION,
 
