@@ -32,3 +32,33 @@ rule attribute_sequences:
         library=library("attribute_sequences.py"),
     script:
         "../workflow_scripts/attribute_sequences.py"
+
+
+rule discover_modisco:
+    input:
+        store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
+        weights=lambda wildcards: weights_of(PRESETS[0], wildcards.dataset),
+        database=rules.prepare_database.output.meme,
+    output:
+        meme=f"{RESULTS}/attribution/{{dataset}}/modisco.meme",
+        table=report(
+            f"{RESULTS}/attribution/{{dataset}}/modisco.tsv",
+            caption="../report/modisco.rst",
+            category="Attribution",
+            subcategory="{dataset}",
+        ),
+    log:
+        f"{LOGS}/discover_modisco/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/discover_modisco/{{dataset}}.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=grown(4000),
+        runtime=240,
+    params:
+        limit=config["attribution"]["modisco_sequences"],
+        seed=config["seed"],
+        library=library("discover_modisco.py"),
+    script:
+        "../workflow_scripts/discover_modisco.py"
