@@ -10,11 +10,14 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from motifloom.lanes import (
+    _BYTES,
     _I16,
     _I32,
     _I64,
     _INDICES,
+    _VECTOR,
     LANES,
+    LETTERS,
     _begin_best,
     _for_each_width,
     _keep_larger,
@@ -123,5 +126,29 @@ def lowest_bit(typingctx, bits):
 
     def generate(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, generate
+
+
+@intrinsic
+def rising_positions(typingctx, rises, rise, line, letters, letter, room):
+    """Which of 16 positions of a kernel could rise by more than `room`: bits, int64.
+
+    rises:   float32, for each of 5 letters the rise at the positions from `rise` on, `line` apart
+    letters: uint8, those of the window at the positions from `letter` on
+    """
+    signature = types.int64(rises, rise, line, letters, letter, room)
+
+    def generate(context, builder, signature, arguments):
+        rises, letters = _pointers(context, builder, signature, arguments, (0, 1), (3, 4))
+        line, room = arguments[2], arguments[5]
+        read = builder.load(builder.bitcast(letters, _BYTES.as_pointer()), align=1)
+        found = _load(builder, rises, builder.mul(line, _number(LETTERS - 1)))
+        for number in range(LETTERS - 1):
+            row = _load(builder, rises, builder.mul(line, _number(number)))
+            here = builder.icmp_unsigned("==", read, ir.Constant(_BYTES, [number] * LANES))
+            found = builder.select(here, row, found)
+        bits = builder.fcmp_ordered(">", found, _splat(builder, room, _VECTOR))
+        return builder.zext(builder.bitcast(bits, _I16), _I64)
 
     return signature, generate

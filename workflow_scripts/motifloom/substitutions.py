@@ -18,7 +18,7 @@ import torch
 
 from motifloom.lanes import LANES, LETTERS, WORD, compiled
 from motifloom.models import DeepBind
-from motifloom.peaks import lowest_bit, mark_lanes, store_lanes
+from motifloom.peaks import lowest_bit, mark_lanes, rising_positions, store_lanes
 from motifloom.scan import _THREAD_WORTH, _additions, _encode, _line, _prepare, _spell
 from motifloom.threads import share_rows
 
@@ -36,7 +36,7 @@ class _Bank:
     tables [S, blocks, ..], biases [blocks, ..], index uint16 [windows]: as those of `scan.py`,
         the reverse strand as a bank of its own over the forward bases
     columns: [S, C, K, 5], what each letter adds at each position; N stands in row 4
-    rises:   [S, C, K, 5], how much more the best letter adds there
+    rises:   [S, C, 5, ..], how much more the best letter adds there; -inf behind the kernel's end
     bias:    [C], the thresholds
     readout: [F, U], from the features to the hidden layer, or with U = 1 to the logit
     """
@@ -75,12 +75,21 @@ class _Bank:
             index=prepared[0][2],
             placed=places is not None,
             columns=np.ascontiguousarray(columns),
-            rises=np.ascontiguousarray(bases.max(3, keepdims=True) - columns),
+            rises=_rises(bases, columns),
             bias=conv.bias.detach().cpu().numpy(),
             readout=np.ascontiguousarray(layer.detach().cpu().numpy().T),
             padding=conv.padding,
             means=network.hyperparameters["pooling"] == "max+mean",
         )
+
+
+def _rises(bases: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The bank's `rises`, of bases [S, C, K, 4] and columns [S, C, K, 5]; whole registers wide."""
+    n_strands, n_kernels, width, _ = columns.shape
+    line = -(-width // LANES) * LANES
+    rises = np.full((n_strands, n_kernels, LETTERS, line), -np.inf, np.float32)
+    rises[..., :width] = (bases.max(3, keepdims=True) - columns).swapaxes(2, 3)
+    return rises
 
 
 def logit_changes(network: DeepBind, codes: np.ndarray, target: int = 0) -> np.ndarray:
@@ -139,7 +148,7 @@ def _change(
     line, n_words = _line(width, windows), -(-width // WORD)
     rows = max(1, min(_ROWS, len(codes)))
     words = np.empty((rows, 1, line), np.uint16)
-    letters = np.full((rows, 1, length + 2 * padding), 4, np.uint8)
+    letters = np.full((rows, 1, length + 2 * padding + LANES), 4, np.uint8)
     spelled = np.full(line + 2 * LANES, 4, np.uint8)
     flat, flat_tables, flat_biases = words.reshape(-1), tables.reshape(-1), biases.reshape(-1)
     scores = np.empty(strands * windows * LANES, np.float32)
@@ -284,18 +293,17 @@ def _raise_windows(
     n_kernels, width, length = columns.shape[1], np.uintp(columns.shape[2]), changes.shape[0]
     flat_rises, flat_columns, n_touched = rises.reshape(-1), columns.reshape(-1), 0
     flat_changes, units = changes.reshape(-1), readout.shape[1]
+    line = np.uintp(rises.shape[3])
     for t in range(np.uintp(count)):
         window = np.int64(found[t])
         room = top - scores[np.uintp(window * LANES + lane)]
         reverse = np.int64(window >= windows)
         p = np.uintp(window - reverse * windows)
-        kernel = np.uintp((reverse * n_kernels + c) * columns.shape[2] * LETTERS)
-        for first in range(np.uintp(0), width, np.uintp(32)):
-            # Without branches: which positions can exceed it is as good as random.
-            able = np.int64(0)
-            for k in range(first, min(first + np.uintp(32), width)):
-                at = kernel + k * np.uintp(LETTERS) + np.uintp(letters[p + k])
-                able |= np.int64(flat_rises[at] > room) << np.int64(k - first)
+        row = reverse * n_kernels + c
+        kernel = np.uintp(row * columns.shape[2] * LETTERS)
+        for first in range(np.uintp(0), line, np.uintp(LANES)):
+            rise = np.uintp(row * LETTERS) * line + first
+            able = rising_positions(flat_rises, rise, line, letters, p + first, room)
             while able:
                 k = first + np.uintp(lowest_bit(able))
                 able &= able - 1
@@ -304,10 +312,10 @@ def _raise_windows(
                 if i < 0 or i >= length or peak <= place < peak + np.int64(width):
                     continue
                 letter = np.uintp(letters[p + k])
-                row = kernel + k * np.uintp(LETTERS)
-                least = flat_columns[row + letter] + room
+                column = kernel + k * np.uintp(LETTERS)
+                least = flat_columns[column + letter] + room
                 for new in range(np.uintp(4)):
-                    gain = flat_columns[row + new] - least
+                    gain = flat_columns[column + new] - least
                     at = np.uintp(i) * np.uintp(4) + new
                     step = gain - gains[at]
                     if step > 0 and new != letter:
