@@ -34,17 +34,18 @@ from motifloom.lanes import (
 @intrinsic
 def store_lanes(
     typingctx, tables, table, words, word, rows, row, index, n_words, count,
-    scores, score, values, where, output, placed,
+    scores, score, values, where, output,
 ):  # fmt: skip
     """Score of every window under 16 kernels, and the best window of each.
 
-    The arguments are those of `lanes.scan_lanes`; the windows are 0, 1, ... (`count` of them).
+    The arguments are those of `lanes.scan_lanes`, and rows are always added; the windows are
+    0, 1, ... (`count` of them).
     Writes scores float32 [count * 16] from `score` on, and 16 `values` float32 and `where` int32
     at `output`; among equal windows the first is the best.
     """
     signature = types.void(
         tables, table, words, word, rows, row, index, n_words, count,
-        scores, score, values, where, output, placed,
+        scores, score, values, where, output,
     )  # fmt: skip
 
     def generate(context, builder, signature, arguments):
@@ -55,22 +56,15 @@ def store_lanes(
         n_words, count = arguments[7:9]
         best, place = _begin_best(builder)
 
-        def scan(placed):
-            def emit(unrolled):
-                with cgutils.for_range(builder, count, intp=_I64) as loop:
-                    position = loop.index
-                    total = _window_sum(builder, inputs, position, n_words, unrolled, placed)
-                    target = _row(builder, scores, builder.mul(position, _number(LANES)))
-                    builder.store(total, target, align=4)
-                    _keep_larger(builder, total, position, best, place)
+        def emit(unrolled):
+            with cgutils.for_range(builder, count, intp=_I64) as loop:
+                position = loop.index
+                total = _window_sum(builder, inputs, position, n_words, unrolled)
+                target = _row(builder, scores, builder.mul(position, _number(LANES)))
+                builder.store(total, target, align=4)
+                _keep_larger(builder, total, position, best, place)
 
-            return emit
-
-        with builder.if_else(arguments[14]) as (then, otherwise):
-            with then:
-                _for_each_width(builder, n_words, scan(True))
-            with otherwise:
-                _for_each_width(builder, n_words, scan(False))
+        _for_each_width(builder, n_words, emit)
         _store_best(builder, best, place, values, where)
         return context.get_dummy_value()
 

@@ -44,7 +44,6 @@ class _Bank:
     tables: np.ndarray
     biases: np.ndarray
     index: np.ndarray
-    placed: bool
     columns: np.ndarray
     rises: np.ndarray
     bias: np.ndarray
@@ -73,7 +72,6 @@ class _Bank:
             tables=np.stack([tables for tables, _, _ in prepared]),
             biases=prepared[0][1],
             index=prepared[0][2],
-            placed=places is not None,
             columns=np.ascontiguousarray(columns),
             rises=_rises(bases, columns),
             bias=conv.bias.detach().cpu().numpy(),
@@ -115,7 +113,7 @@ def _unit_changes(bank: _Bank, codes: np.ndarray) -> np.ndarray:
 
     def work(first, last):
         _change(
-            codes[first:last], bank.tables, bank.biases, bank.index, bank.placed, bank.columns,
+            codes[first:last], bank.tables, bank.biases, bank.index, bank.columns,
             bank.rises, bank.bias, bank.readout, bank.padding, bank.means, changes[first:last],
         )  # fmt: skip
 
@@ -139,9 +137,7 @@ def _through_hidden(network, codes, changes, target) -> np.ndarray:
 
 
 @compiled()
-def _change(
-    codes, tables, biases, index, placed, columns, rises, bias, readout, padding, means, changes
-):
+def _change(codes, tables, biases, index, columns, rises, bias, readout, padding, means, changes):
     """Add every substitution's change of the units to `changes` [n, L, 4, U]."""
     strands, n_kernels, width = columns.shape[:3]
     length, windows = codes.shape[1], len(index)
@@ -173,7 +169,6 @@ def _change(
                         flat_tables, (s * tables.shape[1] + block) * tables.shape[2],
                         flat, i * line, flat_biases, block * biases.shape[1], index, n_words,
                         windows, scores, s * windows * LANES, flat_best, flat_where, s * LANES,
-                        placed,
                     )  # fmt: skip
                 here = letters[i, 0], columns, readout, padding, changes[first + i]
                 _change_maxima(
