@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from motifloom.files import InputError, write_table
-from motifloom.motifs import PSEUDOCOUNT, Motif, rank_motifs, read_meme, read_motifs, write_meme
+from motifloom.motif_files import read_meme, read_motifs, write_meme
+from motifloom.motifs import PSEUDOCOUNT, Motif, rank_motifs
 from motifloom.sequences import ALPHABET
 
 SIMILAR_EVALUE = 0.01  # a match, for `annotate`
@@ -158,10 +159,10 @@ def write_database(
 def warm_up() -> None:
     """Compile memelite's Tomtom, if its cache on disk does not hold it yet."""
     columns = np.eye(4) * 0.9 + 0.025
-    _compare([Motif("query", columns)], [Motif("target", columns)] * 25)
+    compare([Motif("query", columns)], [Motif("target", columns)] * 25)
 
 
-def _compare(
+def compare(
     queries: Sequence[Motif], targets: Sequence[Motif], reverse_complement: bool = True
 ) -> np.ndarray:
     """float64 [5, Q, T]: p-value, score, offset, overlap and strand of each best alignment."""
@@ -191,7 +192,7 @@ def tomtom(
     names = ["query", "target", "target_name", "pvalue", "evalue", "offset", "overlap", "strand"]
     if not queries or not targets:
         return pd.DataFrame({name: [] for name in names})
-    pvalues, scores, offsets, overlaps, strands = _compare(queries, targets, reverse_complement)
+    pvalues, scores, offsets, overlaps, strands = compare(queries, targets, reverse_complement)
     best = np.lexsort((-scores, pvalues), axis=1)[:, 0]
     rows = np.arange(len(queries)), best
     return pd.DataFrame(
@@ -239,7 +240,7 @@ def annotate(
         match, match_name, evalue, recovers = "", "", nan, ""
         if motif.n_sites > 0 and targets:
             match, match_name, evalue = found.loc[motif.name, ["target", "target_name", "evalue"]]
-            if evalue < threshold and not motif.initialised_from and _is_substantial(motif):
+            if evalue < threshold and not motif.initialised_from and is_substantial(motif):
                 recovers = ",".join(tf for tf, ids in relatives.items() if match in ids)
         rows.append((motif.name, motif.n_sites, motif.information, motif.initialised_from,
                      match, match_name, evalue, recovers))  # fmt: skip
@@ -281,7 +282,7 @@ def annotate_files(
     draw_logos(motifs, found, logos, limit, alphabet, background=targets)
 
 
-def _is_substantial(motif: Motif) -> bool:
+def is_substantial(motif: Motif) -> bool:
     return motif.n_sites >= LEAST_SITES and motif.information >= LEAST_INFORMATION
 
 
@@ -292,7 +293,7 @@ def _relatives(
     if not own:
         return {}
     similar = (
-        _compare(list(own.values()), targets, reverse_complement)[0] * len(targets) < threshold
+        compare(list(own.values()), targets, reverse_complement)[0] * len(targets) < threshold
     )
     return {
         tf: {motif.name, *(targets[i].name for i in np.flatnonzero(row))}
@@ -312,10 +313,10 @@ def non_redundant(
     whose Tomtom p-value against a motif already chosen is below `pvalue`. `background`: further
     targets whose columns make the p-values' background, best a motif database.
     """
-    ranked = [motif for motif in rank_motifs(motifs) if _is_substantial(motif)]
+    ranked = [motif for motif in rank_motifs(motifs) if is_substantial(motif)]
     if len(ranked) < 2 or limit < 2:
         return ranked[:limit]
-    similar = _compare(ranked, [*ranked, *background])[0] < pvalue
+    similar = compare(ranked, [*ranked, *background])[0] < pvalue
     chosen: list[int] = []
     for candidate in range(len(ranked)):
         if len(chosen) < limit and not similar[candidate, chosen].any():

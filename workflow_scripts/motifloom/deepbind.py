@@ -12,6 +12,7 @@ import pandas as pd
 
 from motifloom import networks
 from motifloom.files import InputError, write_table
+from motifloom.metrics import auroc, pearson
 from motifloom.presets import DeepBindPreset
 from motifloom.search import (
     Judge,
@@ -174,31 +175,6 @@ class Examples:
         """Updates in which every example is seen once."""
         chosen = np.ones(len(self.pool.codes), bool) if chosen is None else chosen
         return math.ceil(self.pool.size(chosen) / preset.batch_size)
-
-
-def auroc(targets: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve, the Mann-Whitney statistic; NaN with one class only.
-
-    `targets` [n] count as bound above 0, `scores` [n]; ties count one half.
-    """
-    positive = targets > 0
-    n_positive = int(positive.sum())
-    if n_positive in (0, len(targets)):
-        return math.nan
-    ordered = np.sort(scores)
-    below = np.searchsorted(ordered, scores[positive], "left")
-    through = np.searchsorted(ordered, scores[positive], "right")
-    ranks = (below + through + 1).sum() / 2
-    return float(
-        (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * (len(targets) - n_positive))
-    )
-
-
-def pearson(targets: np.ndarray, scores: np.ndarray) -> float:
-    """Pearson's correlation; NaN where either is constant."""
-    if np.ptp(targets) == 0 or np.ptp(scores) == 0:
-        return math.nan
-    return float(np.corrcoef(targets, scores)[0, 1])
 
 
 def draw_settings(preset: DeepBindPreset, seed: int) -> list[DeepBindPreset]:
