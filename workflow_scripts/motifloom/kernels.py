@@ -11,6 +11,7 @@ from torch import nn
 
 from motifloom import models
 from motifloom.bin_store import BinStore
+from motifloom.convolution import MotifConv
 from motifloom.files import write_table
 from motifloom.importance import Judged, Silenced, drops, is_linear
 from motifloom.merging import Group, merge
@@ -28,8 +29,10 @@ _MOST_COMPARED = 256
 _MOST_BINS = 100_000
 # Networks that must be run again for each silenced motif: so many motifs, on so many labelled
 # bins and as many without a label.
-_MOST_SILENCED = 24
-_MOST_JUDGED = 1000
+_MOST_SILENCED = 16
+_MOST_JUDGED = 500
+# Bins that must carry a target's label before a kernel is held against it.
+_FEWEST_LABELLED = 5
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,15 @@ class MotifFiles:
 class Examples:
     """What kernels are read off on and judged on.
 
-    bound, other: base codes uint8 [N, L] of sequences outside the test split with and without
-    sites; bins are cropped to what their label is about. validation, test: what the model is
-    judged on.
+    bound: base codes uint8 [N, L] of bound sequences outside the test split; bins are cropped to
+    what their label is about. seen, labels: base codes [M, L] with labels bool [M, T], which a
+    kernel may tell apart: bound sequences and others, or labelled bins. validation, test: what
+    the model is judged on.
     """
 
     bound: np.ndarray
-    other: np.ndarray
+    seen: np.ndarray
+    labels: np.ndarray
     validation: Judged
     test: Judged
 
@@ -79,8 +84,8 @@ def export_motifs(
     the motifs of a `database` in MEME format as background). How much it matters is the drop of
     the validation metric with all its kernels silenced (`importance`), which the motifs are
     ranked by; the test metric's drop is only written down. Where each motif takes another run of
-    the networks, this is done for 24 motifs, on 1,000 labelled bins and 1,000 without a label. A
-    network without kernels has none to write.
+    the networks, this is done for the 16 with the largest effect (`_effects`), on 500 labelled
+    bins and 500 without a label. A network without kernels has none to write.
     """
     model = models.load(weights)
     conv = _first_layer(model.networks[0])
@@ -130,9 +135,11 @@ def _examples(model: models.TrainedModel, store, genome, width: int) -> Examples
     if genome is None:
         return _sequences(SequenceStore.open(store))
     bins = BinStore.open(store, genome)
-    bound = _labelled_bins(bins, width)
+    rows = _spread(np.flatnonzero(bins.labelled() & (bins.split < 2)), _MOST_BINS)
+    # The bin itself, and half a kernel around it.
+    bound = bins.codes(rows, crop=max(0, (bins.length - bins.info["bin"]) // 2 - width // 2))
     judged = (_judged_bins(bins, split) for split in ("validation", "test"))
-    return Examples(bound, bound[:0], *judged)
+    return Examples(bound, bound, bins.labels(rows) > 0, *judged)
 
 
 def _sequences(examples: SequenceStore) -> Examples:
@@ -147,14 +154,8 @@ def _sequences(examples: SequenceStore) -> Examples:
         rows = examples.rows(split, kinds)
         metric = "pearson" if scored else "auroc"
         judged.append(Judged(examples.codes[rows], examples.targets[rows], metric))
-    return Examples(examples.codes[learned & bound], examples.codes[learned & ~bound], *judged)
-
-
-def _labelled_bins(bins: BinStore, width: int) -> np.ndarray:
-    """Codes of labelled bins outside the test split, and half a kernel of `width` around them."""
-    rows = _spread(np.flatnonzero(bins.labelled() & (bins.split < 2)), _MOST_BINS)
-    crop = max(0, (bins.length - bins.info["bin"]) // 2 - width // 2)
-    return bins.codes(rows, crop=crop)
+    seen, labels = examples.codes[learned], bound[learned][:, None]
+    return Examples(seen[labels[:, 0]], seen, labels, *judged)
 
 
 def _judged_bins(bins: BinStore, split: str) -> Judged:
@@ -186,7 +187,7 @@ def _kernels_of(model: models.TrainedModel, examples: Examples, recipe: str, top
     kernels = []
     for member, network in enumerate(model.networks):
         found = _read_off(network, bound, recipe, model.info["strands"] != "given")
-        effects = _effects(network, bound, examples.other, len(found))
+        effects = _effects(network, examples)
         names = started or [""] * len(found)
         prefix = f"m{member}" if len(model.networks) > 1 else ""
         kernels += [
@@ -224,19 +225,50 @@ def _shifts(conv, length: int) -> np.ndarray | None:
     return conv.places.detach()[conv.place_index(windows)].T.numpy()
 
 
-def _effects(network, bound: np.ndarray, other: np.ndarray, count: int) -> np.ndarray:
-    """Effect of each kernel on the logit of a linear read-out, float64 [C].
+def _effects(network: nn.Module, examples: Examples) -> np.ndarray:
+    """Effect of each kernel, float64 [C]; NaN where there is nothing to tell apart.
 
-    w_c (mean activation on bound - mean activation on unbound sequences), of its mean over
-    positions too where that is read; NaN where the read-out is not linear in the pooled
-    activations or no unbound sequence is stored.
+    Of a linear read-out w_c (mean activation on bound - mean activation on other sequences), of
+    the mean over positions too where that is read. Of other networks how much better the kernel
+    fires where a label is: its mean activation (the maximum over the sequence) with a target's
+    label less that without, by the standard error of that difference, for the target where this
+    is largest.
     """
+    n_kernels = network.conv.weight.shape[0]
     linear = isinstance(network, models.DeepBind) and network.hidden is None
-    if not linear or not len(other) or not len(bound):
-        return np.full(count, np.nan)
+    values = _activations(network, examples.seen, linear)
+    counts = examples.labels.sum(0)
+    fewest = 1 if linear else _FEWEST_LABELLED
+    kept = (counts >= fewest) & (len(values) - counts >= fewest)
+    if not kept.any():
+        return np.full(n_kernels, np.nan)
+    labels, counts = examples.labels[:, kept].astype(np.float64), counts[kept][:, None]
+    sums = labels.T @ values  # [T, C or 2C]
+    others = len(values) - counts
+    differences = sums / counts - (values.sum(0) - sums) / others
+    if linear:
+        weights = network.dense.weight.detach().numpy()[0]
+        return (weights * differences[0]).reshape(-1, n_kernels).sum(0)
+    errors = values.std(0) * np.sqrt(1 / counts + 1 / others)
+    return (differences / np.maximum(errors, 1e-12)).max(0)
+
+
+def _activations(network: nn.Module, codes: np.ndarray, linear: bool) -> np.ndarray:
+    """Each kernel's activation on codes uint8 [N, L], float64 [N, C]: its maximum after ReLU.
+
+    With `linear` all features that a DeepBind reads, [N, C or 2C].
+    """
+    parts = []
     with torch.inference_mode():
-        means = [network.features(torch.tensor(codes)).mean(0) for codes in (bound, other)]
-        return (network.dense.weight[0] * (means[0] - means[1])).view(-1, count).sum(0).numpy()
+        for batch in torch.from_numpy(np.array(codes)).split(1024):
+            if linear:
+                found = network.features(batch)
+            elif isinstance(network.conv, MotifConv):
+                found = network.conv(batch).squeeze(1)
+            else:
+                found = torch.relu(network.conv(batch).amax(2))
+            parts.append(found.double().numpy())
+    return np.concatenate(parts)
 
 
 # --- what they are worth --------------------------------------------------------------------
@@ -265,9 +297,7 @@ def _weighed(
 ) -> list[Motif]:
     """The distinct motifs with the drops of the metric, those of most worth in rank order first."""
     motifs = [group.merged(len(model.networks)) for group in groups]
-    limit = len(motifs)
-    if not is_linear(model):
-        motifs, limit = sorted(motifs, key=lambda motif: -motif.n_members), _MOST_SILENCED
+    limit = len(motifs) if is_linear(model) else _MOST_SILENCED
     numbers = _numbers(kernels)
     silenced = [_silenced(motif.kernels, numbers) for motif in motifs[:limit]]
     seen, unseen = (
