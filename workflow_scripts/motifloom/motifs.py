@@ -46,6 +46,7 @@ class Motif:
     n_sequences: int = 0
     recipe: str = ""
     effect: float = nan
+    validation_drop: float = nan
     initialised_from: str = ""
 
     @property
@@ -64,15 +65,21 @@ def information(matrix: np.ndarray) -> np.ndarray:
     return 2.0 + (matrix * logs).sum(axis=0)
 
 
+def trim_bounds(matrix: np.ndarray, least: float = 0.1, share: float = 0.1) -> tuple[int, int]:
+    """First column and column after the last that `trim` keeps of a matrix [4, W]."""
+    bits = information(matrix)
+    kept = np.flatnonzero(bits >= max(least, share * bits.max()))
+    return (int(kept[0]), int(kept[-1]) + 1) if len(kept) else (0, matrix.shape[1])
+
+
 def trim(matrix: np.ndarray, least: float = 0.1, share: float = 0.1) -> np.ndarray:
     """Matrix [4, W] without the uninformative columns at its two ends.
 
     A column stays if it holds at least `least` bits and `share` of the largest column's bits;
     columns between two that stay do too. A matrix without any such column is returned whole.
     """
-    bits = information(matrix)
-    kept = np.flatnonzero(bits >= max(least, share * bits.max()))
-    return matrix[:, kept[0] : kept[-1] + 1] if len(kept) else matrix
+    low, high = trim_bounds(matrix, least, share)
+    return matrix[:, low:high]
 
 
 def consensus(matrix: np.ndarray) -> str:
