@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from motifloom.databases import (
+    core,
+    core_bounds,
     load_jaspar,
     load_motif,
     non_redundant,
@@ -158,6 +160,47 @@ def test_a_part_of_a_matrix_matches_at_its_offset(fungi, by_name):
 
 def test_tomtom_of_nothing_is_an_empty_table(fungi):
     assert len(tomtom([], fungi)) == len(tomtom(fungi[:1], [])) == 0
+
+
+def test_tomtom_lists_the_best_of_a_query(fungi):
+    table = tomtom(fungi[:2], fungi, top=3)
+    assert table["query"].tolist() == [fungi[0].name] * 3 + [fungi[1].name] * 3
+    assert table["rank"].tolist() == [1, 2, 3] * 2
+    assert table["target"][[0, 3]].tolist() == [fungi[0].name, fungi[1].name]
+    assert (np.diff(table["pvalue"].to_numpy().reshape(2, 3)) >= 0).all()
+    # Benjamini & Hochberg: the smallest q-value is at most that of the first rank.
+    np.testing.assert_allclose(table["qvalue"][0], table["pvalue"][0] * 193)
+    assert (table["qvalue"] <= table["evalue"] + 1e-12).all()
+    assert len(tomtom(fungi[:2], fungi[:1], top=3)) == 2
+
+
+# --- the compared stretch -------------------------------------------------------------------
+
+A, FAINT, FLAT = [1, 0, 0, 0], [0.5, 0.2, 0.15, 0.15], [0.25] * 4  # 2, 0.2 and 0 bits
+
+
+@pytest.mark.parametrize(
+    ("columns", "bounds"),
+    [
+        ([FAINT, A, A, FLAT], (1, 3)),
+        ([A, A, A, *[FLAT] * 8, A, A, A], (0, 14)),  # 12 bits in 14 columns: 0.86 each
+        ([A, A, A, *[FLAT] * 19, A, A, A], (0, 3)),  # in 25: 0.48
+        ([A, A, *[FLAT] * 20, A, A, A], (22, 25)),
+        ([FLAT, FAINT, FLAT], (1, 2)),
+        ([FLAT, FLAT], (0, 1)),
+        ([A], (0, 1)),
+    ],
+)
+def test_core_bounds(columns, bounds):
+    assert core_bounds(np.array(columns, float).T) == bounds
+
+
+def test_core_keeps_the_strand():
+    matrix = np.array([FAINT, A, A, FAINT, A, FLAT, FLAT]).T
+    cut = core(Motif("k", matrix)).matrix
+    np.testing.assert_array_equal(cut, matrix[:, 1:5])
+    turned = core(Motif("k", matrix[::-1, ::-1])).matrix
+    np.testing.assert_array_equal(turned, cut[::-1, ::-1])
 
 
 # --- different motifs -----------------------------------------------------------------------

@@ -20,6 +20,7 @@ from motifloom.matches import match
 from motifloom.motifs import Motif, consensus, read_meme, read_motifs, trim_bounds, write_meme
 
 MOST_MOTIFS = 12  # of a model and dataset, best first, that enter
+MOST_SHARED = 48  # of a network of many TFs
 # Mean log10 of the p-values (the larger of both directions) up to which two groups are one family,
 # and below which all matches count alike; see docs/matches.md.
 _SAME, _SMALLEST = -4.0, -10.0
@@ -177,16 +178,17 @@ def cluster_files(
     """Write the families of a run's motifs: FAMILY_COLUMNS, MEMBER_COLUMNS, MEME file and logos.
 
     memes, tables: the motifs of `models` (model, dataset), in that order; the MOST_MOTIFS best
-    substantial ones of each enter. tfs, alphabets: of each dataset; a dataset without a line (of
-    networks of many TFs) has no TF and is DNA. RNA is compared on one strand and apart from DNA.
-    Logos are drawn of families of two motifs or more, 60 at most.
+    substantial ones of each enter. tfs, alphabets: of each dataset; a dataset without a line (that
+    of networks of many TFs) has no TF, is DNA and lets MOST_SHARED enter. RNA is compared on one
+    strand and apart from DNA. Logos are drawn of families of two motifs or more, 60 at most.
     """
     targets = read_meme(database)
     entries: dict[str, list[Entry]] = {"dna": [], "rna": []}
     for (model, dataset), *paths in zip(models, memes, tables, strict=True):
         motifs = [motif for motif in read_motifs(*paths) if is_substantial(motif)]
         entries[alphabets.get(dataset, "dna")] += [
-            Entry(model, dataset, tfs.get(dataset, ""), motif) for motif in motifs[:MOST_MOTIFS]
+            Entry(model, dataset, tfs.get(dataset, ""), motif)
+            for motif in motifs[: MOST_MOTIFS if dataset in tfs else MOST_SHARED]
         ]
     dna = cluster(entries["dna"], targets)
     families = named([*dna, *cluster(entries["rna"], targets, reverse_complement=False)])
