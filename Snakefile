@@ -31,6 +31,8 @@ rule all:
     input:
         f"{RESULTS}/metrics.tsv",
         f"{RESULTS}/matches.tsv",
+        f"{RESULTS}/motif_summary.tsv",
+        f"{RESULTS}/families.tsv",
         f"{RESULTS}/report.html",
         SCORES,
         CROSS_VALIDATION,
@@ -40,5 +42,6 @@ localrules:
     all,
     collect_metrics,
     collect_matches,
+    collect_motif_summaries,
     assign_folds,
     collect_folds,

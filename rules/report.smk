@@ -27,6 +27,8 @@ rule write_report:
     input:
         metrics=rules.collect_metrics.output[0],
         matches=rules.collect_matches.output[0],
+        motif_summary=rules.collect_motif_summaries.output[0],
+        families=rules.cluster_motifs.output.table,
         comparison=rules.draw_comparison.output.figure,
         networks=rules.describe_networks.output.table,
         networks_figure=rules.describe_networks.output.figure,

@@ -22,12 +22,13 @@ def all_rows() -> list[harness.Row]:
     import danq
     import extraction
     import loading
+    import pwms
     import scanning
     import shuffling
     import training
 
     # Last, since it lets this process hold on to freed memory.
-    subjects = (extraction, scanning, training, shuffling, bootstrap, loading, danq)
+    subjects = (extraction, scanning, training, shuffling, bootstrap, pwms, loading, danq)
     return [row for subject in subjects for row in subject.rows()]
 
 

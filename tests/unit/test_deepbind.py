@@ -13,7 +13,8 @@ from motifloom import deepbind, models
 from motifloom.deepbind import train_deepbind
 from motifloom.files import InputError, read_table
 from motifloom.kernels import export_motifs
-from motifloom.motifs import consensus, read_motifs
+from motifloom.motif_files import read_motifs
+from motifloom.motifs import consensus
 from motifloom.negatives import dinucleotide_shuffle
 from motifloom.presets import Choice, DeepBindPreset, LogUniform
 from motifloom.sequences import decode, encode, reverse_complement

@@ -9,7 +9,8 @@ from motifloom import kernels, models
 from motifloom.databases import annotate_files
 from motifloom.files import read_table
 from motifloom.kernels import export_motifs
-from motifloom.motifs import consensus, read_meme, read_motifs
+from motifloom.motif_files import read_meme, read_motifs
+from motifloom.motifs import consensus
 from motifloom.sequences import decode, encode, one_hot, reverse_complement
 
 WORDS = ("GATTA", "CCGCC")

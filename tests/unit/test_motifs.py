@@ -8,21 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motifloom.files import InputError, write_table
+from motifloom.motif_files import read_meme, read_motifs, write_meme
 from motifloom.motifs import (
     Motif,
-    best_windows,
     consensus,
     information,
-    kernels_to_pwms,
     motif_table,
     rank_motifs,
-    read_meme,
-    read_motifs,
     shuffle_columns,
     trim,
-    write_meme,
 )
 from motifloom.sequences import encode, one_hot, reverse_complement
+from motifloom.sites import best_windows, kernels_to_pwms
 
 UNIFORM = np.full((4, 1), 0.25)
 

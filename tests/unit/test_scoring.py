@@ -12,7 +12,8 @@ from motifloom import models, scoring
 from motifloom.baselines import write_scores
 from motifloom.evaluation import TEXT_COLUMNS
 from motifloom.files import InputError, read_table
-from motifloom.motifs import Motif, write_meme
+from motifloom.motif_files import write_meme
+from motifloom.motifs import Motif
 from motifloom.sequences import decode, encode, one_hot, reverse_complement
 from motifloom.store import read_arrays, write_arrays
 

@@ -5,7 +5,7 @@ content after Schneider & Stephens 1990 (Nucleic Acids Research 18:6097) without
 correction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import isnan, nan
 
@@ -106,8 +106,8 @@ class Motif:
 
 
 def information(self) -> float:
-        """Information content in bits, summed over the columns."""
-        return float(information(self.matrix).sum())
+    """Information content in bits, summed over the columns."""
+    return float(information(self.matrix).sum())
 
 
 def information(matrix: np.ndarray) -> np.ndarray:
