@@ -1,4 +1,4 @@
-"""Motif files: MEME's minimal format, read and written; JASPAR and TRANSFAC, written by Biopython."""
+"""Motif files: MEME's minimal format; JASPAR and TRANSFAC, which Biopython writes."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -105,11 +105,6 @@ class Motif:
         return float(information(self.matrix).sum())
 
 
-def information(self) -> float:
-    """Information content in bits, summed over the columns."""
-    return float(information(self.matrix).sum())
-
-
 def information(matrix: np.ndarray) -> np.ndarray:
     """Information of each column in bits, float64 [W]: 2 - entropy (uniform background).
 
