@@ -8,7 +8,7 @@ import pytest
 import torch
 from builders import bin_store_of, genome_of, info_of, store_of
 
-from motifloom import models, scoring
+from motifloom import models, scoring, window_evaluation, window_scores
 from motifloom.baselines import write_scores
 from motifloom.evaluation import TEXT_COLUMNS
 from motifloom.files import InputError, read_table
@@ -62,12 +62,13 @@ def windows_store(**info):
 
 def evaluate(tmp_path, store, weights, motif="", baselines=()):
     store.write(tmp_path / "sequences.safetensors")
-    scoring.evaluate_windows(
+    window_evaluation.evaluate_windows(
         tmp_path / "sequences.safetensors",
         weights,
         tmp_path / "metrics.tsv",
         tmp_path / "curves.tsv",
         tmp_path / "curves.svg",
+        tmp_path / "scores.safetensors",
         dataset="set1",
         tf="TF1",
         motif=motif,
@@ -185,19 +186,19 @@ def shared_store(**info):
 def test_positives_that_share_a_31mer_go_with_the_negatives_made_for_them():
     store = shared_store()
     rows = store.rows("test")
-    found = scoring.shares_with_training(store, rows)
+    found = window_scores.shares_with_training(store, rows)
     assert found.tolist() == [True, False, True, False, True, False, False]
     # One strand of RNA is not the other, and the negative that holds it is no positive.
-    alone = scoring.shares_with_training(shared_store(alphabet="rna"), rows)
+    alone = window_scores.shares_with_training(shared_store(alphabet="rna"), rows)
     assert not alone.any()
     store.targets[7] = 0
-    assert not scoring.shares_with_training(store, rows).any()
+    assert not window_scores.shares_with_training(store, rows).any()
 
 
 def test_validation_positives_were_learned_from_too():
     store = shared_store()
     store.split[7] = 1
-    assert scoring.shares_with_training(store, store.rows("test")).sum() == 3
+    assert window_scores.shares_with_training(store, store.rows("test")).sum() == 3
 
 
 def test_distinct_windows_are_further_rows(tmp_path):
@@ -409,6 +410,7 @@ def evaluate_set(tmp_path, scores, dataset, motif=""):
         {"danq": scores},
         deepbind(tmp_path / "w.safetensors", members=(1.0, 1.0)),
         tmp_path / "metrics.tsv",
+        tmp_path / "comparisons.tsv",
         dataset=dataset,
         tf="TF1",
         motif=motif,
