@@ -38,7 +38,9 @@ def test_areas_of_four_examples():
     ],
 )
 def test_precision_at_recalls(labels, scores, expected):
-    found = evaluation.precision_at_recalls(np.array(labels) == 1, scores, [1 / 3, 0.5, 0.8])
+    found = evaluation.precision_at_recalls(
+        np.array(labels) == 1, np.array(scores), [1 / 3, 0.5, 0.8]
+    )
     assert found == pytest.approx(expected)
 
 

@@ -72,6 +72,7 @@ def compare(
     rows = []
     for (model, other), (number, metric) in itertools.product(pairs, enumerate(metrics)):
         difference = found[number, names.index(model)] - found[number, names.index(other)]
+        difference = difference.round(12)  # equal models may differ in the last digit of a sum
         named = {"model": model, "other": other, "metric": metric}
         rows.append(named | _summary(difference[0], difference[1:]) | {"n": len(truth)})
     return rows

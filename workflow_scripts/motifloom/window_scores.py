@@ -109,9 +109,10 @@ class WindowScores:
         """
         if not self.binary:
             return [("none", np.ones(len(self.row), bool))]
-        test, positive = self.of_split("test"), self.positive
-        found = [(kind, positive | drawn) for kind, drawn in self._drawn() if (drawn & test).any()]
-        return found or [(self.info["negatives"], positive)]
+        test, drawn = self.of_split("test"), list(self._drawn())
+        found = [(kind, self.positive | rows) for kind, rows in drawn if (rows & test).any()]
+        main = self.info["negatives"]
+        return found or [(main, self.positive | dict(drawn).get(main, False))]
 
     def _drawn(self) -> Iterator[tuple[str, np.ndarray]]:
         """Each kind of negatives, the given ones first, and which windows they are, bool [n]."""
