@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from motifloom.composition import DINUCLEOTIDES
 from motifloom.plots import (
     _CHANCE,
-    _GREY,
     MARKERS,
     PALETTE,
     _cycle,
@@ -114,27 +114,37 @@ def _density(axes: Axes, part: pd.DataFrame, colour: str) -> None:
 
 
 def draw_learning_curve(table: pd.DataFrame, path: Path) -> None:
-    """Draw AUROC (Pearson's r of measured scores) against the number of training examples.
+    """Draw AUROC, and Pearson's r of measured scores, against the number of training examples.
 
     `table` is learning_curve.tsv; the first kind of negatives of each dataset is shown.
     """
     datasets = table["dataset"].drop_duplicates().tolist()
-    with _figure(path, (5.6, 4.1)) as figure:
-        axes = figure.subplots()
-        for index, dataset in enumerate(datasets):
-            part = table[table["dataset"] == dataset]
-            part = part[part["negatives"] == part["negatives"].iloc[0]].sort_values("share")
-            colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
-            x = part["n_train_positives"].to_numpy(float)
-            axes.vlines(x, part["auroc_low"], part["auroc_high"], color=colour, linewidth=1)
-            y = part["auroc"].fillna(part["pearson"])
-            axes.plot(x, y, marker=marker, color=colour, markersize=4.5, linewidth=1.2)
-        axes.set(xscale="log", xlabel="training positives", ylabel="AUROC (Pearson's r of scores)")
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.spines[["left", "bottom"]].set_color(_GREY)
-        shown = datasets if len(datasets) <= len(PALETTE) else []
-        _legend_below(figure, _handles(len(shown)), shown)
+    metrics = {"auroc": "AUROC (95 % interval)", "pearson": "Pearson's r"}
+    shown = [name for name in metrics if table[name].notna().any()] or ["auroc"]
+    with _figure(path, (4.2 * len(shown) + 0.6, 3.9)) as figure:
+        grid = figure.subplots(1, len(shown), squeeze=False)[0]
+        for axes, metric in zip(grid, shown, strict=True):
+            for index, dataset in enumerate(datasets):
+                part = table[table["dataset"] == dataset]
+                part = part[part["negatives"] == part["negatives"].iloc[0]].sort_values("share")
+                _learning(axes, part.dropna(subset=metric), metric, index)
+            axes.set(xscale="log", xlabel="training positives", ylabel=metrics[metric])
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter("{x:,.0f}")
+            axes.xaxis.set_minor_locator(NullLocator())
+        named = datasets if len(datasets) <= len(PALETTE) else []
+        _legend_below(figure, _handles(len(named)), named)
         _title(figure, "What more training data gives")
+
+
+def _learning(axes: Axes, part: pd.DataFrame, metric: str, index: int) -> None:
+    """One dataset's curve; AUROCs with their intervals."""
+    colour, marker = PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+    x = part["n_train_positives"].to_numpy(float)
+    if metric == "auroc":
+        low, high = part["auroc_low"].to_numpy(float), part["auroc_high"].to_numpy(float)
+        axes.vlines(x, low, high, color=colour, linewidth=1)
+    axes.plot(x, part[metric], marker=marker, color=colour, markersize=4.5, linewidth=1.2)
 
 
 def _handles(count: int, line: bool = True) -> list[Line2D]:
