@@ -61,22 +61,34 @@ def examine_windows(
     (JSON), comparisons, composition, distributions, and the figures calibration_figure,
     composition_figure and distributions_figure.
     """
-    from motifloom.eval_plots import draw_calibration, draw_composition, draw_distributions
-
     windows = WindowScores.open(scores)
-    dataset, test = windows.info["dataset"], windows.of_split("test")
+    _write_calibration(windows, outputs, method, n_bootstrap, seed)
+    rows = compare_windows(windows, n_bootstrap, seed)
+    write_table(comparison_table(rows), outputs["comparisons"])
+    _write_composition(windows, SequenceStore.open(store).codes, outputs)
+
+
+def _write_calibration(windows, outputs, method: str, n_bootstrap: int, seed: int) -> None:
+    """Write the tables, the maps and the figure of a dataset's probabilities."""
+    from motifloom.eval_plots import draw_calibration
+
     table, curves, maps = calibrate(windows, method, n_bootstrap, seed)
     write_table(table, outputs["calibration"])
     write_table(curves, outputs["reliability"])
     write_text(json.dumps(maps, indent=1) + "\n", outputs["maps"])
     main = curves[curves["negatives"] == windows.contrasts()[0][0]]
-    draw_calibration(main, f"{dataset}: calibration ({method})", outputs["calibration_figure"])
-    rows = compare_windows(windows, n_bootstrap, seed)
-    write_table(comparison_table(rows), outputs["comparisons"])
+    title = f"{windows.info['dataset']}: calibration ({method})"
+    draw_calibration(main, title, outputs["calibration_figure"])
+
+
+def _write_composition(windows: WindowScores, codes: np.ndarray, outputs) -> None:
+    """Write what the kinds of test windows are made of and how they are scored; `codes` [N, L]."""
+    from motifloom.eval_plots import draw_composition, draw_distributions
+
+    dataset, test = windows.info["dataset"], windows.of_split("test")
     groups = [(kind, chosen & test) for kind, chosen in windows.groups_by_kind()]
     groups = [(kind, chosen) for kind, chosen in groups if chosen.any()]
-    of_store = [(kind, windows.row[chosen]) for kind, chosen in groups]
-    composed = base_composition(SequenceStore.open(store).codes, of_store)
+    composed = base_composition(codes, [(kind, windows.row[chosen]) for kind, chosen in groups])
     write_table(composed, outputs["composition"])
     title = f"{dataset}: composition of the test windows"
     draw_composition(composed, title, outputs["composition_figure"])
