@@ -18,6 +18,7 @@ include: "rules/baselines.smk"
 include: "rules/multitask.smk"
 include: "rules/evaluation.smk"
 include: "rules/cross_validation.smk"
+include: "rules/learning_curve.smk"
 include: "rules/motifs.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
@@ -30,12 +31,16 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/metrics.tsv",
+        f"{RESULTS}/comparisons.tsv",
+        f"{RESULTS}/calibration.tsv",
+        f"{RESULTS}/bands.tsv",
         f"{RESULTS}/matches.tsv",
         f"{RESULTS}/motif_summary.tsv",
         f"{RESULTS}/families.tsv",
         f"{RESULTS}/report.html",
         SCORES,
         CROSS_VALIDATION,
+        LEARNING_CURVE,
 
 
 localrules:

@@ -95,6 +95,10 @@ IN_FOLDS = [
 # A fold's results, in folders as those of the main run, and the summary of all.
 FOLD = f"{RESULTS}/cross_validation/fold{{fold}}"
 CROSS_VALIDATION = [f"{RESULTS}/cross_validation.tsv"] if FOLDS else []
+# The shares of the training positives of a learning curve, and the folder of each one's results.
+SHARES = sorted(config["evaluation"]["learning_curve"])
+SHARE = f"{RESULTS}/learning_curve/{{share}}"
+LEARNING_CURVE = [f"{RESULTS}/learning_curve.tsv"] if SHARES else []
 
 
 def check_config():
@@ -167,6 +171,7 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, [*DATASETS.index, "multitask"])),
     model="|".join(map(re.escape, {*PRESETS, *WINDOW_NETWORKS, *config["models"]["multitask"]})),
     fold="|".join(map(str, range(1, FOLDS + 1))) or "(?!)",
+    share="|".join(re.escape(str(share)) for share in SHARES) or "(?!)",
 
 
 def download_key(path):

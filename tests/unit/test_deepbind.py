@@ -125,6 +125,7 @@ def test_what_weights_say_of_themselves(learned):
     assert info["alphabet"] == "dna"
     assert (info["target_mean"], info["target_scale"]) == (0, 1)
     assert info["seed"] == 2
+    assert info["train_positives"] > 0
     assert info["hyperparameters"]["length"] == 30
 
 
@@ -151,6 +152,19 @@ def test_members_differ_and_the_best_is_named(tmp_path):
 
 def examples_of(store, per_positive=2, loss="mse", seed=7, **changes):
     return deepbind.Examples(store, preset_of(**changes), per_positive, loss, seed)
+
+
+def test_a_share_of_the_positives_is_learned_from():
+    store = shuffled_store(n=40)
+    everything = examples_of(store)
+    part = deepbind.Examples(store, preset_of(), 2, "mse", 7, share=0.3)
+    assert (everything.n_positive, part.n_positive) == (20, 6)
+    kept = {tuple(row) for row in part.pool.codes.tolist()}
+    assert kept <= {tuple(row) for row in everything.pool.codes.tolist()}
+    assert part.judge.codes.tolist() == everything.judge.codes.tolist()
+    scored = deepbind.Examples(scored_store(n=40), preset_of(), 0, "mse", 7, share=0.5)
+    assert scored.n_positive == len(scored.pool.codes)
+    assert scored.n_positive == -(-len(scored_store(n=40).rows("train")) // 2)
 
 
 def test_shuffles_are_drawn_anew_each_epoch():

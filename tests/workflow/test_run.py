@@ -43,12 +43,17 @@ def expected_outputs():
     expected |= {"genome/genome.safetensors", "genome/chrom.sizes", "motifs/database.meme"}
     expected |= {"multitask/bins.safetensors", "multitask/qc.tsv"}
     expected |= {"models/danq/multitask/test_scores.safetensors"}
-    expected |= {f"evaluation/{name}/bins.metrics.tsv" for name in MULTITASK}
+    expected |= {"comparisons.tsv", "calibration.tsv", "bands.tsv"}
+    judged = ("bins.metrics.tsv", "bins.comparisons.tsv")
+    expected |= {f"evaluation/{name}/{file}" for name in MULTITASK for file in judged}
     for name in NAMES:
         expected |= {f"sequences/{name}/{file}" for file in ("sequences.safetensors", "qc.tsv")}
         fitted = ("test_scores.safetensors", "choice.tsv", "weights.tsv")
         expected |= {f"baselines/kmer/{name}/{file}" for file in fitted}
         windows = ("windows.metrics.tsv", "windows.curves.tsv", "windows.svg")
+        windows += ("scores.safetensors", "comparisons.tsv", "reliability.tsv", "calibration.json")
+        examined = ("calibration", "composition", "distributions")
+        windows += tuple(f"{file}.{suffix}" for file in examined for suffix in ("tsv", "svg"))
         expected |= {f"evaluation/{name}/{file}" for file in windows}
     for model, name in MODELS:
         trained = ("weights.safetensors", "history.tsv", "history.svg")
