@@ -185,13 +185,20 @@ def save(model: TrainedModel, path: str | Path) -> None:
     write_weights(tensors, model.info, path)
 
 
+def weights_file(path: str | Path) -> Path:
+    """The weights file of a trained model, given the file itself or its folder."""
+    path = Path(path)
+    return path / "weights.safetensors" if path.is_dir() else path
+
+
 def load(path: str | Path) -> TrainedModel:
-    """Load a trained model (networks in evaluation mode, on the CPU).
+    """Load a trained model (networks in evaluation mode, on the CPU), given its file or folder.
 
     Nothing in the file is run. Raises InputError where it is damaged or no model of ours.
     """
     from safetensors import SafetensorError, safe_open
 
+    path = weights_file(path)
     check_readable(path)
     try:
         with safe_open(path, framework="pt") as stored:
