@@ -20,6 +20,7 @@ include: "rules/evaluation.smk"
 include: "rules/cross_validation.smk"
 include: "rules/motifs.smk"
 include: "rules/scores.smk"
+include: "rules/sharing.smk"
 include: "rules/report.smk"
 
 
@@ -33,6 +34,7 @@ rule all:
         f"{RESULTS}/matches.tsv",
         f"{RESULTS}/report.html",
         SCORES,
+        SHARED,
         CROSS_VALIDATION,
 
 

@@ -44,11 +44,15 @@ def trained(*networks, **changes):
 
 MODELS = {
     "deepbind": lambda: trained(deepbind()),
-    "deepbind default": lambda: trained(*(deepbind(i, both_strands=True, place_bin=5) for i in (0, 1))),
+    "deepbind default": lambda: trained(
+        *(deepbind(i, both_strands=True, place_bin=5) for i in (0, 1))
+    ),
     "deepbind 2015": lambda: trained(
         deepbind(padding=True, pooling="max+mean", hidden_units=4), strands="max"
     ),
-    "deepbind of scores": lambda: trained(deepbind(), labels="score", target_mean=7.0, target_scale=2.0),
+    "deepbind of scores": lambda: trained(
+        deepbind(), labels="score", target_mean=7.0, target_scale=2.0
+    ),
     **{f"danq {readout}": lambda r=readout: trained(danq(readout=r)) for readout in READOUTS},
     "danq default": lambda: trained(
         *(danq(i, readout="centre", direct=True, dense_units=0, both_strands=True) for i in (0, 1)),
@@ -59,7 +63,7 @@ MODELS = {
     "resnet strided": lambda: trained(resnet(stride=2, dilation=3, padding=4, pooling="mean")),
     "rnn": lambda: trained(recurrent(models.RNN)),
     "lstm": lambda: trained(recurrent(models.LSTM)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
@@ -67,7 +71,7 @@ def test_onnx_gives_the_scores_of_the_model(tmp_path, make):
     model, output = make(), tmp_path / "model.onnx"
     models.save(model, tmp_path / "weights.safetensors")
     onnx_export.export_onnx(tmp_path / "weights.safetensors", output)
-    unknown = onnx_export.unknown_of(model)
+    unknown = model.unknown
     for n in (1, 3, 9):
         codes = random_codes(n, n, 40, letters=5)
         found = onnx_export.score_onnx(output, codes, unknown)

@@ -102,6 +102,15 @@ class TrainedModel(nn.Module):
         self.info = dict(info)
         self.eval()
 
+    @property
+    def unknown(self) -> float:
+        """What stands for N in each of a one-hot sequence's four channels."""
+        return 0.25 if self.info["hyperparameters"].get("padding") and self._is_deepbind else 0.0
+
+    @property
+    def _is_deepbind(self) -> bool:
+        return self.info["network"] == "DeepBind"
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Mean logits [N, T] of the members, on the strands that the preset asks for."""
         return self._over_strands(self._logits(x).mean(1))
@@ -161,7 +170,7 @@ class TrainedModel(nn.Module):
 
     def _check_scored_length(self, length: int, path) -> None:
         settings = self.info["hyperparameters"]
-        if self.info["network"] != "DeepBind":
+        if not self._is_deepbind:
             trained = settings["length"]
             if length != trained:
                 raise InputError(f"{path}: records of {length} bp; this network takes {trained} bp")

@@ -75,8 +75,8 @@ def check_scores(content: bytes, model: models.TrainedModel) -> None:
     codes = random.integers(4, size=(_CHECKED, model.info["hyperparameters"]["length"]))
     codes = np.where(random.random(codes.shape) < 1 / 8, 4, codes).astype(np.uint8)
     expected = model.score(codes)
-    found = score_onnx(content, codes, unknown_of(model))
-    alone = score_onnx(content, codes[:1], unknown_of(model))
+    found = score_onnx(content, codes, model.unknown)
+    alone = score_onnx(content, codes[:1], model.unknown)
     differences = np.abs(np.concatenate([found - expected, alone - expected[:1]]))
     limits = TOLERANCE * np.maximum(1, np.abs(np.concatenate([expected, expected[:1]])))
     if not (differences <= limits).all():
@@ -87,7 +87,7 @@ def check_scores(content: bytes, model: models.TrainedModel) -> None:
 
 
 def score_onnx(model: bytes | str | Path, codes: np.ndarray, unknown: float = 0.0) -> np.ndarray:
-    """Scores float32 [N, T] of base codes uint8 [N, L] by ONNX Runtime on as many threads as PyTorch.
+    """Scores float32 [N, T] of base codes uint8 [N, L] by ONNX Runtime, on PyTorch's threads.
 
     `model` is a file of `export_onnx` or its bytes, `unknown` what stands for N in all channels.
     """
@@ -99,15 +99,6 @@ def score_onnx(model: bytes | str | Path, codes: np.ndarray, unknown: float = 0.
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     x = one_hot(torch.from_numpy(codes), unknown).contiguous().numpy()
     return session.run(["scores"], {"sequences": x})[0]
-
-
-def unknown_of(model: models.TrainedModel) -> float:
-    """What stands for N in each of a one-hot sequence's four channels."""
-    return 0.25 if model.info["hyperparameters"].get("padding") and _is_deepbind(model) else 0.0
-
-
-def _is_deepbind(model: models.TrainedModel) -> bool:
-    return model.info["network"] == "DeepBind"
 
 
 class _Scores(nn.Module):
@@ -167,5 +158,5 @@ def _metadata(model: models.TrainedModel) -> dict[str, str]:
         "length": str(info["hyperparameters"]["length"]),
         "strands": info["strands"],
         "targets": json.dumps(info["targets"]),
-        "unknown": str(unknown_of(model)),
+        "unknown": str(model.unknown),
     }
