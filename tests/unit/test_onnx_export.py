@@ -9,6 +9,7 @@ from builders import DANQ, info_of, random_codes
 
 from motifloom import models, onnx_export
 from motifloom.danq import READOUTS
+from motifloom.weights import unknown_base
 
 pytest.importorskip("onnxruntime")
 
@@ -71,7 +72,7 @@ def test_onnx_gives_the_scores_of_the_model(tmp_path, make):
     model, output = make(), tmp_path / "model.onnx"
     models.save(model, tmp_path / "weights.safetensors")
     onnx_export.export_onnx(tmp_path / "weights.safetensors", output)
-    unknown = model.unknown
+    unknown = unknown_base(model.info)
     for n in (1, 3, 9):
         codes = random_codes(n, n, 40, letters=5)
         found = onnx_export.score_onnx(output, codes, unknown)

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 import motifloom
-from motifloom import models
 from motifloom.bin_store import BinStore
 from motifloom.evaluation import TEXT_COLUMNS
 from motifloom.files import InputError, atomic, check_readable, file_digest, read_table, write_text
 from motifloom.sequences import UNKNOWN, Genome
 from motifloom.store import SPLITS, SequenceStore
+from motifloom.weights import read_weights, takes_any_length, unknown_base, weights_file
 
 FORMAT = 1
 _PACKAGES = ("numpy", "safetensors", "torch")
@@ -54,20 +54,22 @@ def share_model(
     tables) and calibration (the maps of its dataset's models, or ""). `metrics` are the tables that
     hold rows of the model `name`, `lines` those of the dataset table that it was trained on.
     """
-    model = models.load(inputs["weights"])
+    arrays, info = read_weights(inputs["weights"])
+    if not isinstance(info, dict) or info.get("network") not in _PAPERS:
+        raise InputError(f"{inputs['weights']}: holds no trained model; give a weights.safetensors")
     content = {
         "format": FORMAT,
-        "model": _model(model, name),
+        "model": _model(info, arrays, name),
         "weights": _weights(inputs["weights"]),
-        "input": _input(model),
-        "output": _output(model),
-        "data": _data(model, inputs, lines, splits, genome_file),
-        "training": _training(model, inputs["history"]),
+        "input": _input(info),
+        "output": _output(info),
+        "data": _data(info, inputs, lines, splits, genome_file),
+        "training": _training(info, inputs["history"]),
         "metrics": read_metrics(metrics, name),
         "calibration": _calibration(inputs["calibration"], name),
         "licence": licence or None,
-        "versions": _versions(model.info),
-        "citation": [_SOFTWARE.format(motifloom.__version__), _PAPERS[model.info["network"]]],
+        "versions": _versions(info),
+        "citation": [_SOFTWARE.format(motifloom.__version__), _PAPERS[info["network"]]],
     }
     write_text(json.dumps(content, sort_keys=True, indent=2) + "\n", card)
     with atomic(motifs) as temporary:
@@ -77,7 +79,7 @@ def share_model(
 def read_card(path: str | Path) -> dict:
     """A card, given its file, its folder or the weights beside it; InputError where it is none."""
     path = Path(path)
-    path = path if path.suffix == ".json" else models.weights_file(path).with_name("card.json")
+    path = path if path.suffix == ".json" else weights_file(path).with_name("card.json")
     check_readable(path)
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -88,10 +90,10 @@ def read_card(path: str | Path) -> dict:
     return card
 
 
-def _model(model: models.TrainedModel, name: str) -> dict:
+def _model(info: Mapping, arrays: Mapping[str, np.ndarray], name: str) -> dict:
     kept = ("network", "preset", "members", "hyperparameters")
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return {"name": name, "parameters": parameters} | {key: model.info[key] for key in kept}
+    parameters = sum(array.size for array in arrays.values())
+    return {"name": name, "parameters": parameters} | {key: info[key] for key in kept}
 
 
 def _weights(path: str | Path) -> dict:
@@ -99,26 +101,24 @@ def _weights(path: str | Path) -> dict:
     return {"file": path.name, "bytes": path.stat().st_size, "sha256": file_digest(path)}
 
 
-def _input(model: models.TrainedModel) -> dict:
-    letters = "ACGU" if model.info["alphabet"] == "rna" else "ACGT"
-    settings = model.info["hyperparameters"]
-    deepbind = model.info["network"] == "DeepBind"
+def _input(info: Mapping) -> dict:
+    letters = "ACGU" if info["alphabet"] == "rna" else "ACGT"
+    settings, any_length = info["hyperparameters"], takes_any_length(info)
     return {
         "alphabet": letters,
         "length": settings["length"],
-        "shortest": settings["kernel_size"] if deepbind else settings["length"],
-        "longest": None if deepbind else settings["length"],
+        "shortest": settings["kernel_size" if any_length else "length"],
+        "longest": None if any_length else settings["length"],
         "codes": {
             "dtype": "uint8",
             "shape": ["N", "L"],
             "values": {letter: code for code, letter in enumerate(letters)} | {"N": UNKNOWN},
         },
-        "one_hot": {"dtype": "float32", "shape": ["N", 4, "L"], "unknown": model.unknown},
+        "one_hot": {"dtype": "float32", "shape": ["N", 4, "L"], "unknown": unknown_base(info)},
     }
 
 
-def _output(model: models.TrainedModel) -> dict:
-    info = model.info
+def _output(info: Mapping) -> dict:
     return {
         "dtype": "float32",
         "shape": ["N", "T"],
@@ -130,20 +130,20 @@ def _output(model: models.TrainedModel) -> dict:
     }
 
 
-def _data(model, inputs, lines, splits, genome_file) -> dict:
-    if model.info["dataset"] == "multitask":
-        bins = BinStore.open(inputs["store"], inputs["genome"])
-        examples, info, digest = count_bins(bins), bins.info, bins.info["genome_sha256"]
+def _data(info, inputs, lines, splits, genome_file) -> dict:
+    if info["dataset"] == "multitask":
+        store = BinStore.open(inputs["store"], inputs["genome"])
+        examples, digest = count_bins(store), store.info["genome_sha256"]
     else:
         store = SequenceStore.open(inputs["store"])
-        examples, info = count_examples(store), store.info
+        examples = count_examples(store)
         digest = Genome.open(inputs["genome"]).digest() if inputs["genome"] else ""
     return {
-        "name": model.info["dataset"],
+        "name": info["dataset"],
         "datasets": [_without_folders(line) for line in lines],
         "labels": info["labels"],
         "negatives": info.get("negatives"),
-        "bin": info.get("bin"),
+        "bin": store.info.get("bin"),
         "genome": {"file": Path(genome_file).name, "sha256_of_codes": digest} if digest else None,
         "splits": dict(splits),
         "examples": examples,
@@ -184,13 +184,13 @@ def count_bins(store: BinStore) -> dict:
     return found
 
 
-def _training(model: models.TrainedModel, history: str | Path) -> dict:
-    epochs = read_table(history)["epoch"].max()
+def _training(info: Mapping, history: str | Path) -> dict:
+    epochs = read_table(history)["epoch"].max()  # counted in parts where looks are more often
     return {
-        "seed": model.info["seed"],
-        "epochs": None if pd.isna(epochs) else float(epochs),
-        "setting": model.info["setting"],
-        "precision": model.info.get("precision", "fp32"),
+        "seed": info["seed"],
+        "epochs": None if pd.isna(epochs) else epochs.item(),
+        "setting": info["setting"],
+        "precision": info.get("precision", "fp32"),
     }
 
 

@@ -8,7 +8,6 @@ one-hot [N, 4, L] (what attribution tools feed it), and gives logits float32 [N,
 `hyperparameters` holds the arguments that build it again.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from torch import nn
 
 from motifloom.convolution import MotifConv, check_length
 from motifloom.danq import DanQ
-from motifloom.files import InputError, check_readable
+from motifloom.files import InputError
 from motifloom.recurrent import LSTM, RNN
 from motifloom.resnet import ResNet
-from motifloom.weights import write_weights
+from motifloom.weights import read_weights, takes_any_length, weights_file, write_weights
 
 
 class DeepBind(nn.Module):
@@ -102,15 +101,6 @@ class TrainedModel(nn.Module):
         self.info = dict(info)
         self.eval()
 
-    @property
-    def unknown(self) -> float:
-        """What stands for N in each of a one-hot sequence's four channels."""
-        return 0.25 if self.info["hyperparameters"].get("padding") and self._is_deepbind else 0.0
-
-    @property
-    def _is_deepbind(self) -> bool:
-        return self.info["network"] == "DeepBind"
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Mean logits [N, T] of the members, on the strands that the preset asks for."""
         return self._over_strands(self._logits(x).mean(1))
@@ -170,7 +160,7 @@ class TrainedModel(nn.Module):
 
     def _check_scored_length(self, length: int, path) -> None:
         settings = self.info["hyperparameters"]
-        if not self._is_deepbind:
+        if not takes_any_length(self.info):
             trained = settings["length"]
             if length != trained:
                 raise InputError(f"{path}: records of {length} bp; this network takes {trained} bp")
@@ -194,27 +184,13 @@ def save(model: TrainedModel, path: str | Path) -> None:
     write_weights(tensors, model.info, path)
 
 
-def weights_file(path: str | Path) -> Path:
-    """The weights file of a trained model, given the file itself or its folder."""
-    path = Path(path)
-    return path / "weights.safetensors" if path.is_dir() else path
-
-
 def load(path: str | Path) -> TrainedModel:
     """Load a trained model (networks in evaluation mode, on the CPU), given its file or folder.
 
     Nothing in the file is run. Raises InputError where it is damaged or no model of ours.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = weights_file(path)
-    check_readable(path)
-    try:
-        with safe_open(path, framework="pt") as stored:
-            info = json.loads((stored.metadata() or {}).get("motifloom", "null"))
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: is damaged or no safetensors file; train it again") from error
+    tensors, info = read_weights(path, "pt")
     if not isinstance(info, dict) or info.get("network") not in NETWORKS:
         raise InputError(f"{path}: holds no trained model; give a weights.safetensors")
     build = NETWORKS[info["network"]]

@@ -19,6 +19,7 @@ from motifloom import models
 from motifloom.files import atomic
 from motifloom.recurrence import GATES, BiLSTM
 from motifloom.scan import one_hot
+from motifloom.weights import unknown_base
 
 OPSET = 18
 TOLERANCE = 1e-4  # of a score, relative where it is above 1
@@ -75,8 +76,8 @@ def check_scores(content: bytes, model: models.TrainedModel) -> None:
     codes = random.integers(4, size=(_CHECKED, model.info["hyperparameters"]["length"]))
     codes = np.where(random.random(codes.shape) < 1 / 8, 4, codes).astype(np.uint8)
     expected = model.score(codes)
-    found = score_onnx(content, codes, model.unknown)
-    alone = score_onnx(content, codes[:1], model.unknown)
+    found = score_onnx(content, codes, unknown_base(model.info))
+    alone = score_onnx(content, codes[:1], unknown_base(model.info))
     differences = np.abs(np.concatenate([found - expected, alone - expected[:1]]))
     limits = TOLERANCE * np.maximum(1, np.abs(np.concatenate([expected, expected[:1]])))
     if not (differences <= limits).all():
@@ -158,5 +159,5 @@ def _metadata(model: models.TrainedModel) -> dict[str, str]:
         "length": str(info["hyperparameters"]["length"]),
         "strands": info["strands"],
         "targets": json.dumps(info["targets"]),
-        "unknown": str(model.unknown),
+        "unknown": str(unknown_base(model.info)),
     }
