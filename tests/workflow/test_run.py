@@ -54,7 +54,8 @@ def expected_outputs():
         trained = ("weights.safetensors", "history.tsv", "history.svg")
         if model == "deepbind":
             trained += ("search.tsv", "trainings.tsv")
-        expected |= {f"models/{model}/{name}/{file}" for file in trained}
+        shared = ("card.json", "motifs.meme")
+        expected |= {f"models/{model}/{name}/{file}" for file in trained + shared}
         read_off = ("motifs.meme", "motifs.tsv", "matches.tsv")
         expected |= {f"motifs/{model}/{name}/{file}" for file in read_off}
     return expected
