@@ -189,6 +189,7 @@ def test_logs_and_benchmarks_are_written(finished):
         "evaluate_bins": MULTITASK,
         "export_motifs": [f"{model}/{name}" for model, name in MODELS],
         "annotate_motifs": [f"{model}/{name}" for model, name in MODELS],
+        "share_model": [f"{model}/{name}" for model, name in MODELS],
     }
     jobs = {f"{rule}/{job}" for rule, jobs in rules.items() for job in jobs}
     jobs |= {"encode_genome", "label_bins", "prepare_database", "describe_networks"}

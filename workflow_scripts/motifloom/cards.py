@@ -71,7 +71,7 @@ def share_model(
         "versions": _versions(info),
         "citation": [_SOFTWARE.format(motifloom.__version__), _PAPERS[info["network"]]],
     }
-    write_text(json.dumps(content, sort_keys=True, indent=2) + "\n", card)
+    write_text(json.dumps(content, sort_keys=True, indent=2, allow_nan=False) + "\n", card)
     with atomic(motifs) as temporary:
         shutil.copyfile(inputs["motifs"], temporary)
 
