@@ -391,14 +391,14 @@ GPUS = GPU * config["training"]["devices"]
 HARDWARE = {"device": config["device"]} | {
     key: config["training"][key] for key in ("devices", "precision", "compile")
 }
-SCORES = [
-    f"{RESULTS}/scores/{fasta}/{dataset}.tsv"
-    for fasta in config["score"]
-    for dataset in DATASETS.index
-]
 # What lies beside the weights of every trained model, for others to load.
 SHARED = [
     f"{RESULTS}/models/{model}/{dataset}/{name}"
     for model, dataset in trained_models()
     for name in ["card.json", "motifs.meme"] + ["model.onnx"] * config["share"]["onnx"]
+]
+SCORES = [
+    f"{RESULTS}/scores/{fasta}/{dataset}.tsv"
+    for fasta in config["score"]
+    for dataset in DATASETS.index
 ]
