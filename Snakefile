@@ -21,6 +21,7 @@ include: "rules/cross_validation.smk"
 include: "rules/learning_curve.smk"
 include: "rules/motifs.smk"
 include: "rules/scores.smk"
+include: "rules/sharing.smk"
 include: "rules/report.smk"
 
 
@@ -39,6 +40,7 @@ rule all:
         f"{RESULTS}/families.tsv",
         f"{RESULTS}/report.html",
         SCORES,
+        SHARED,
         CROSS_VALIDATION,
         LEARNING_CURVE,
 

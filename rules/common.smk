@@ -320,6 +320,24 @@ def trained_models():
     ]
 
 
+def on_genome(dataset):
+    """Whether a dataset (or "multitask") lies on the genome."""
+    return dataset == "multitask" or is_peaks(dataset)
+
+
+def own_metrics(wildcards):
+    """The tables that hold the metrics of a trained model."""
+    kind = "bins" if wildcards.dataset == "multitask" else "windows"
+    return [f"{RESULTS}/evaluation/{name}/{kind}.metrics.tsv" for name in datasets_of(wildcards)]
+
+
+def own_calibration(wildcards):
+    """The maps from scores to probabilities of a dataset's models; there are none for bins."""
+    if wildcards.dataset == "multitask" or not workflow.is_rule("examine_windows"):
+        return []
+    return f"{RESULTS}/evaluation/{wildcards.dataset}/calibration.json"
+
+
 def grown(megabytes):
     """Memory that doubles with each attempt."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
@@ -378,6 +396,12 @@ GPUS = GPU * config["training"]["devices"]
 HARDWARE = {"device": config["device"]} | {
     key: config["training"][key] for key in ("devices", "precision", "compile")
 }
+# What lies beside the weights of every trained model, for others to load.
+SHARED = [
+    f"{RESULTS}/models/{model}/{dataset}/{name}"
+    for model, dataset in trained_models()
+    for name in ["card.json", "motifs.meme"] + ["model.onnx"] * config["share"]["onnx"]
+]
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv"
     for fasta in config["score"]

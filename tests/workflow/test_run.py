@@ -59,7 +59,8 @@ def expected_outputs():
         trained = ("weights.safetensors", "history.tsv", "history.svg")
         if model == "deepbind":
             trained += ("search.tsv", "trainings.tsv")
-        expected |= {f"models/{model}/{name}/{file}" for file in trained}
+        shared = ("card.json", "motifs.meme")
+        expected |= {f"models/{model}/{name}/{file}" for file in trained + shared}
         read_off = ("motifs.meme", "motifs.tsv", "matches.tsv")
         expected |= {f"motifs/{model}/{name}/{file}" for file in read_off}
     return expected
@@ -193,6 +194,7 @@ def test_logs_and_benchmarks_are_written(finished):
         "evaluate_bins": MULTITASK,
         "export_motifs": [f"{model}/{name}" for model, name in MODELS],
         "annotate_motifs": [f"{model}/{name}" for model, name in MODELS],
+        "share_model": [f"{model}/{name}" for model, name in MODELS],
     }
     jobs = {f"{rule}/{job}" for rule, jobs in rules.items() for job in jobs}
     jobs |= {"encode_genome", "label_bins", "prepare_database", "describe_networks"}
