@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
 
 from motifloom.files import InputError
 from motifloom.motif_files import read_meme, write_meme
@@ -201,6 +200,8 @@ def tomtom(
     (columns), strand ("-": the target's reverse complement). Among equal p-values the higher
     score counts, then the earlier target. Fewer rows a query where there are fewer targets.
     """
+    from scipy.stats import false_discovery_control  # slow to import
+
     if not queries or not targets:
         return pd.DataFrame({name: [] for name in TOMTOM_COLUMNS})
     pvalues, scores, offsets, overlaps, strands = compare(queries, targets, reverse_complement)
