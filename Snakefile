@@ -20,6 +20,7 @@ include: "rules/evaluation.smk"
 include: "rules/cross_validation.smk"
 include: "rules/learning_curve.smk"
 include: "rules/motifs.smk"
+include: "rules/attribution.smk"
 include: "rules/scores.smk"
 include: "rules/sharing.smk"
 include: "rules/report.smk"
@@ -39,6 +40,7 @@ rule all:
         f"{RESULTS}/motif_summary.tsv",
         f"{RESULTS}/families.tsv",
         f"{RESULTS}/report.html",
+        ATTRIBUTIONS,
         SCORES,
         SHARED,
         CROSS_VALIDATION,

@@ -407,3 +407,10 @@ SCORES = [
     for fasta in config["score"]
     for dataset in DATASETS.index
 ]
+# What attribution makes of every dataset.
+ATTRIBUTIONS = [
+    f"{RESULTS}/attribution/{dataset}/{name}"
+    for name in ["sequences.tsv"] * (config["attribution"]["sequences"] > 0)
+    + ["modisco.tsv"] * config["attribution"]["modisco"]
+    for dataset in DATASETS.index
+]

@@ -22,13 +22,16 @@ def all_rows() -> list[harness.Row]:
     import danq
     import extraction
     import loading
+    import mutagenesis
     import pwms
     import scanning
     import shuffling
     import training
 
     # Last, since it lets this process hold on to freed memory.
-    subjects = (extraction, scanning, training, shuffling, bootstrap, pwms, loading, danq)
+    subjects = (
+        extraction, scanning, mutagenesis, training, shuffling, bootstrap, pwms, loading, danq,
+    )  # fmt: skip
     return [row for subject in subjects for row in subject.rows()]
 
 
