@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 import motifloom
 from motifloom import report_tables as tables
@@ -100,9 +99,8 @@ def template_environment(templates: Iterable[str | Path]) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    files = {name: Markup(source) for name, source in sources.items()}
     environment.globals |= {"model_name": model_name, "plural": plural, "missing": NONE}
-    environment.globals["files"] = files
+    environment.globals["files"] = sources
     return environment
 
 
