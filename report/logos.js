@@ -64,6 +64,49 @@ const drawPair = (svg) => {
   svg.querySelectorAll("text").forEach((text, i) => { text.textContent = names[i]; });
 };
 
+// A sequence with the worth of its bases above, the change by every substitution in the middle and
+// contributions below (after Alipanahi et al. 2015, Fig. 4).
+const SIDE = 9; // of a cell
+const TALL = 44; // of the letters above, and of those below
+const LEFT = 34;
+
+const letterAt = (letter, x, top, height) => (letter in glyphs && height >= LEAST
+  ? `<use href="#glyph-${letter}" transform="translate(${x} ${top.toFixed(1)}) scale(${SIDE / 105} ${(height / 100).toFixed(4)})"/>`
+  : "");
+
+const drawAttribution = (svg, { letters, first, changes, contributions, method }) => {
+  const bases = [...letters];
+  const n = bases.length;
+  const change = (row, i) => changes[row * n + i];
+  const rows = [..."ACG", letters.includes("U") ? "U" : "T"];
+  const worth = bases.map((_, i) => Math.max(0, ...rows.map((_, row) => -change(row, i))));
+  const most = Math.max(1, ...worth);
+  const map = TALL + 6;
+  const above = Math.max(0, ...contributions);
+  const unit = TALL / Math.max(1, above - Math.min(0, ...contributions));
+  const line = map + 4 * SIDE + 8 + above * unit;
+  const parts = bases.map((letter, i) => {
+    const x = LEFT + i * SIDE;
+    const height = (TALL * worth[i]) / most;
+    const below = Math.abs(contributions[i]) * unit;
+    const cells = rows.map((base, row) => {
+      const value = change(row, i);
+      if (base === letter) return `<circle cx="${x + SIDE / 2}" cy="${map + (row + 0.5) * SIDE}" r="1.2" fill="#888"/>`;
+      return value ? `<rect x="${x}" y="${map + row * SIDE}" width="${SIDE - 0.5}" height="${SIDE - 0.5}" fill="${value < 0 ? "#B2182B" : "#2166AC"}" fill-opacity="${Math.abs(value) / 100}"/>` : "";
+    }).join("");
+    const number = (first + i) % 10 ? "" : `<text x="${x + SIDE / 2}" y="${map + 4 * SIDE + TALL + 19}" text-anchor="middle">${first + i}</text>`;
+    return letterAt(letter, x, TALL - height, height) + cells + number
+      + letterAt(letter, x, contributions[i] > 0 ? line - below : line, below);
+  });
+  const names = rows.map((base, row) => `<text x="${LEFT - 6}" y="${map + (row + 0.8) * SIDE}" text-anchor="end">${base}</text>`);
+  const end = LEFT + n * SIDE;
+  const axis = (y) => `<line x1="${LEFT}" x2="${end}" y1="${y}" y2="${y}" stroke="#888" stroke-width="0.5"/>`;
+  svg.setAttribute("viewBox", `0 0 ${end + 2} ${map + 4 * SIDE + TALL + 22}`);
+  svg.innerHTML = parts.join("") + names.join("") + axis(TALL) + axis(line)
+    + `<text x="0" y="10">loss</text><text x="0" y="${line}"></text>`;
+  svg.lastElementChild.textContent = method === "DeepLIFT" ? "DeepLIFT" : "gradient";
+};
+
 const seen = new IntersectionObserver((found) => {
   for (const { isIntersecting, target } of found) {
     if (!isIntersecting) continue;

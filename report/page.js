@@ -14,10 +14,13 @@ const show = async (section) => {
   content.dataset.state = "loading";
   content.setAttribute("aria-busy", "true");
   try {
-    const { html, images } = await unpacked(section.dataset.packed);
+    const { html, images, attributions } = await unpacked(section.dataset.packed);
     content.innerHTML = html;
     content.querySelectorAll("img[data-image]").forEach((image) => {
       image.src = `data:image/svg+xml,${encodeURIComponent(images[image.dataset.image])}`;
+    });
+    content.querySelectorAll("svg[data-attribution]").forEach((svg) => {
+      drawAttribution(svg, attributions[svg.dataset.attribution]);
     });
     drawWhenSeen(content);
     content.dataset.state = "shown";

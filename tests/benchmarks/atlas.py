@@ -69,9 +69,8 @@ def draw(folder: Path, rng: np.random.Generator) -> dict[str, Path]:
 
 def write(table: dict | list, path: Path) -> None:
     """A TSV of columns or rows."""
-    from motifloom.files import write_table
-
-    write_table(pd.DataFrame(table), path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(table).to_csv(path, sep="\t", index=False, na_rep="NA", float_format="%.6g")
 
 
 def write_dataset(
@@ -96,10 +95,34 @@ def write_dataset(
         {"stage": stages, "count": [sites, 3, int(0.8 * sites), int(0.1 * sites)], "note": ""},
         folder / "sequences" / name / "qc.tsv",
     )
+    write_attribution(folder / "attribution" / name, rng)
     tables = write_motifs(folder / motifs, name, rng)
     evaluated = [*drawings, "reliability.tsv", "composition.tsv"]
     return [f"sequences/{name}/qc.tsv", *(f"{motifs}/{file}" for file in tables),
-            *(f"{evaluation}/{file}" for file in evaluated)]  # fmt: skip
+            *(f"{evaluation}/{file}" for file in evaluated),
+            *(f"attribution/{name}/{file}" for file in ATTRIBUTED)]  # fmt: skip
+
+
+ATTRIBUTED = ("sequences.tsv", "attributions.safetensors")
+
+
+def write_attribution(folder: Path, rng: np.random.Generator) -> None:
+    """Mutation maps and contributions of ten sequences."""
+    from motifloom.store import write_arrays
+
+    codes = rng.integers(4, size=(10, WINDOW), dtype=np.uint8)
+    near = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / 50)
+    changes = (rng.normal(-0.5, 0.4, (10, 4, WINDOW)) * near).astype(np.float32)
+    np.put_along_axis(changes, codes[:, None].astype(int), 0, axis=1)
+    write(
+        [{"rank": i + 1, "chrom": "chr1", "start": 100 * i, "end": 100 * i + WINDOW, "strand": "+",
+          "score": 5 - i / 10, "row": i} for i in range(10)],
+        folder / "sequences.tsv",
+    )  # fmt: skip
+    arrays = {"mutagenesis": changes, "deeplift": -changes, "codes": codes}
+    shapes = {name: (array.shape, array.dtype) for name, array in arrays.items()}
+    path = folder / "attributions.safetensors"
+    write_arrays(path, shapes, arrays.values(), {"method": "deeplift"})
 
 
 def composition(rng: np.random.Generator) -> list[dict]:

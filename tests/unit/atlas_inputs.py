@@ -11,6 +11,7 @@ import pandas as pd
 
 from motifloom.files import write_table
 from motifloom.report_run import Run
+from motifloom.store import write_arrays
 
 FOLDER = Path(__file__).parents[2] / "report"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0L9 9"/></svg>'
@@ -53,13 +54,16 @@ def text_rows(records):
 
 
 def run_of(folder, files):
-    """A run of files name -> rows (a TSV), text, or a JSON object."""
+    """A run of files name -> rows (a TSV), text, arrays, or a JSON object."""
     paths = []
     for name, content in files.items():
         path = Path(folder) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, list):
             write_table(pd.DataFrame(content), path)
+        elif path.suffix == ".safetensors":
+            shapes = {key: (array.shape, array.dtype) for key, array in content.items()}
+            write_arrays(path, shapes, content.values(), {"method": "deeplift"})
         else:
             path.write_text(content if isinstance(content, str) else json.dumps(content))
         paths.append(path)

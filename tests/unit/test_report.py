@@ -2,6 +2,7 @@ import re
 from types import SimpleNamespace
 
 import jinja2
+import numpy as np
 import pandas as pd
 import pytest
 from atlas_inputs import (
@@ -58,6 +59,13 @@ def make(tmp_path):
     return write
 
 
+ATTRIBUTION = {
+    "mutagenesis": np.array([[[0.5, 0, 0], [0, 0, 1], [0, -2, 0], [0, 0, 0]]], np.float32),
+    "deeplift": np.array([[[9, 9, 9], [9, 0.25, 9], [-1, 9, 9], [9, 9, 9]]], np.float32),
+    "codes": np.array([[2, 1, 4]], np.uint8),
+}
+
+
 def full():
     """All that a page can show of two datasets and a multi-task network."""
     summary = {"members": 6, "kernels": 16, "motifs": 3, "matched": 1, "matched_by_chance": 0.1,
@@ -99,9 +107,9 @@ def full():
         "evaluation/reb1/composition.tsv": [{"kind": "gc", "n": 10, "gc_mean": 0.4375}],
         "evaluation/comparison.svg": SVG,
         "attribution/reb1/sequences.tsv": [
-            {"rank": 1, "chrom": "chrIV", "start": 10, "end": 111, "score": 3.25}
+            {"rank": 1, "chrom": "chrIV", "start": 10, "end": 111, "strand": "+", "score": 3.25}
         ],
-        "attribution/reb1/drawn/1.svg": SVG,
+        "attribution/reb1/attributions.safetensors": ATTRIBUTION,
         "sequences/reb1/qc.tsv": [{"stage": "peaks read", "count": 1412, "note": "one & all"}],
         "architecture.tsv": [
             {"model": "danq", "layer": "total", "output_shape": "", "parameters": 46926479,
@@ -123,12 +131,14 @@ def test_page_shows_the_run(make):
 
 def test_sections_hold_what_is_known_of_a_dataset(make):
     section, other = sections(make(full()))
-    assert section["images"] == [SVG, SVG]
+    assert section["images"] == [SVG]
+    assert section["attributions"][0]["letters"] == "GCN"
     html = section["html"]
     for shown in (
         "0.900 (0.850–0.920)", "+0.200", "+0.100 to +0.300", "0.125", "0.031", "1,412",
         "one &amp; all", "0.438", "1.0e-10", "✓ recovers Reb1", "AUROC without it",
-        "Matched 1 of 3 motifs at E &lt; 0.01", "chrIV:10-111, score 3.25", "±5 bp",
+        "Matched 1 of 3 motifs at E &lt; 0.01", "±5 bp",
+        "chrIV:11-111 (+), score 3.25; largest change 2.",
     ):  # fmt: skip
         assert shown in html
     assert 'data-match="1000,0,0,0 100,200,300,400" data-offset="1" data-strand="-"' in html

@@ -107,7 +107,7 @@ def template_environment(templates: Iterable[str | Path]) -> jinja2.Environment:
 def packed_sections(environment: jinja2.Environment, entries: list[Entry]) -> list[str]:
     """The content of each dataset's section with its drawings, packed.
 
-    A drawing is named by its place among the section's drawings, which follow the HTML as JSON.
+    The HTML names drawings and attributions by their places in the lists that follow it as JSON.
     """
     template = environment.get_template("section.html.jinja")
     return [
@@ -115,7 +115,8 @@ def packed_sections(environment: jinja2.Environment, entries: list[Entry]) -> li
             inert_json(
                 {
                     "html": template.render(entry=entry),
-                    "images": [figure.svg for figure in [*entry.figures, *entry.attributions]],
+                    "images": [figure.svg for figure in entry.figures],
+                    "attributions": [shown.drawn for shown in entry.attributions],
                 }
             )
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from motifloom import report_tables as tables
+from motifloom.report_attributions import Attribution, attributions
 from motifloom.report_images import read_svg
 from motifloom.report_motifs import Card, Motifs, dataset_motifs, was_recovered
 from motifloom.report_run import Run, grouped
@@ -20,7 +21,6 @@ from motifloom.report_values import (
     text,
 )
 
-ATTRIBUTIONS = 3  # pictures of one dataset; the folder holds them all
 FIGURES = (  # file, caption
     ("windows.svg", "Curves over the test windows, or predictions against measured scores"),
     ("calibration.svg", "Reliability: predicted probability against the share that is bound"),
@@ -32,11 +32,10 @@ CARD_FACTS = ("network", "preset", "members", "strands", "alphabet", "licence")
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing as SVG, what it shows, and whether it takes the page's whole width."""
+    """A drawing as SVG, and what it shows."""
 
     svg: str
     caption: str
-    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Entry:
     qc: Table
     qc_rows: list[Row]
     figures: list[Figure]
-    attributions: list[Figure]
+    attributions: list[Attribution]
 
     def row(self, model: str, examples: str, negatives: str | None = None) -> Row:
         """The first metric row of a kind of model; {} where there is none.
@@ -135,12 +134,13 @@ def make_entry(run: Run, row: Row, anchor: str, models: list[str], shared: Share
     name, key = row["dataset"], (row["dataset"],)
     metrics, matches = shared.metrics.get(key, []), shared.matches.get(key, [])
     qc = run.rows(f"sequences/{name}/qc.tsv")
+    letters = "ACGU" if text(row.get("alphabet")) == "rna" else "ACGT"
     first = next((model for model in models if family(model) == "deepbind"), "")
     return Entry(
         name=name,
         tf=text(row.get("tf")),
         anchor=anchor,
-        letters="ACGU" if text(row.get("alphabet")) == "rna" else "ACGT",
+        letters=letters,
         facts=[*sheet_facts(row), *card_facts(run.json(f"models/{first}/{name}/card.json"))],
         metrics=metrics,
         negatives=main_negatives(metrics),
@@ -152,7 +152,7 @@ def make_entry(run: Run, row: Row, anchor: str, models: list[str], shared: Share
         qc=plain_table(tables.QC, qc),
         qc_rows=qc,
         figures=figures(run, name),
-        attributions=attributions(run, name),
+        attributions=attributions(run, name, letters),
     )
 
 
@@ -160,21 +160,6 @@ def figures(run: Run, dataset: str) -> list[Figure]:
     """The evaluation's drawings of one dataset."""
     drawn = ((read_svg(run.path(f"evaluation/{dataset}/{file}")), words) for file, words in FIGURES)
     return [Figure(svg, caption) for svg, caption in drawn if svg]
-
-
-def attributions(run: Run, dataset: str) -> list[Figure]:
-    """The first drawings of what the network sees in single sequences."""
-    folder = f"attribution/{dataset}"
-    drawn = []
-    for row in run.rows(f"{folder}/sequences.tsv"):
-        path = run.path(f"{folder}/drawn/{row['rank']}.svg")
-        if path is not None:
-            place = f"{row['chrom']}:{row['start']}-{row['end']}" if row.get("chrom") else ""
-            words = [place, f"score {decimals(row.get('score'), 2)}"]
-            drawn.append(Figure(read_svg(path), ", ".join(filter(None, words)), wide=True))
-        if len(drawn) == ATTRIBUTIONS:
-            break
-    return drawn
 
 
 def main_negatives(rows: list[Row]) -> str:
