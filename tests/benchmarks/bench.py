@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 def all_rows() -> list[harness.Row]:
     """The rows of all subjects, in the order in which they are measured."""
+    import atlas
     import bootstrap
     import danq
     import extraction
@@ -27,7 +28,7 @@ def all_rows() -> list[harness.Row]:
     import training
 
     # Last, since it lets this process hold on to freed memory.
-    subjects = (extraction, scanning, training, shuffling, bootstrap, loading, danq)
+    subjects = (extraction, scanning, training, shuffling, bootstrap, loading, danq, atlas)
     return [row for subject in subjects for row in subject.rows()]
 
 

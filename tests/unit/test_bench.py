@@ -135,6 +135,7 @@ def test_rows_have_names_of_their_own_and_rates(bench):
         "shuffle",
         "bootstrap",
         "danq",
+        "report",
     }
     assert all(row.unit.endswith("/s") for row in rows)
 

@@ -13,7 +13,7 @@ from motifloom.files import check_readable
 
 _DROPPED = re.compile(r"<\?xml.*?\?>|<!DOCTYPE[^>]*>|<!--.*?-->|<metadata>.*?</metadata>", re.S)
 _PATH = re.compile(r'(?<=\sd=")[^"]*')
-_DIGITS = re.compile(r"(\.\d\d)\d+")
+_DIGITS = re.compile(r"(?<=\.\d\d)\d+")
 
 
 def compact_svg(svg: str) -> str:
@@ -22,7 +22,7 @@ def compact_svg(svg: str) -> str:
     Coordinates keep two decimals, a hundredth of a point in the drawings of matplotlib, which no
     screen can show. A drawing comes out at about half its size.
     """
-    paths = _PATH.sub(lambda path: _DIGITS.sub(r"\1", path[0]), _DROPPED.sub("", svg))
+    paths = _PATH.sub(lambda path: _DIGITS.sub("", path[0]), _DROPPED.sub("", svg))
     return re.sub(r"\s+", " ", paths).strip()
 
 
