@@ -49,17 +49,18 @@ const drawLogo = (svg) => {
   fill(svg, columns.length * WIDE, HIGH, lettersAt(columns, 0, HIGH, svg.dataset.letters));
 };
 
-// The motif above, the database matrix below it as it lies: turned to its strand, `offset` columns on.
+// The motif above, the database matrix below it as it lies: turned to its strand, with its column
+// `offset` under the motif's first.
 const drawPair = (svg) => {
   const own = matrixOf(svg.dataset.logo, false);
   const other = matrixOf(svg.dataset.match, svg.dataset.strand === "-");
-  const offset = Number(svg.dataset.offset);
-  const left = Math.min(0, offset);
-  const wide = (Math.max(own.length, offset + other.length) - left) * WIDE;
-  const line = HIGH + 14;
+  const begin = -Number(svg.dataset.offset);
+  const left = Math.min(0, begin);
+  const wide = (Math.max(own.length, begin + other.length) - left) * WIDE;
+  const line = HIGH + 18;
   fill(svg, wide, 2 * line, lettersAt(own, -left, line, svg.dataset.letters)
-    + lettersAt(other, offset - left, 2 * line, svg.dataset.letters)
-    + '<text x="0" y="9"></text>' + `<text x="0" y="${line + 10}"></text>`);
+    + lettersAt(other, begin - left, 2 * line, svg.dataset.letters)
+    + '<text x="0" y="12"></text>' + `<text x="0" y="${line + 13}"></text>`);
   const names = [svg.dataset.name, `${svg.dataset.other} (${svg.dataset.strand})`];
   svg.querySelectorAll("text").forEach((text, i) => { text.textContent = names[i]; });
 };

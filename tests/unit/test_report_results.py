@@ -92,11 +92,11 @@ def test_sites_are_the_peaks_read_or_those_of_the_splits(entries):
 
 
 def test_a_models_card_gives_facts_of_its_training():
-    card = {"network": "DeepBind", "licence": "", "inputs": {"length": 101}, "members": 6,
-            "training": {"seed": 1, "epochs": 20, "losses": [1, 2]},
+    card = {"model": {"network": "DeepBind", "members": 6, "parameters": 12345}, "licence": None,
+            "training": {"seed": 1, "epochs": 20.0, "setting": {}},
             "weights": {"sha256": "ab" * 32}}  # fmt: skip
     assert card_facts(card) == [
-        ("network", "DeepBind"), ("members", "6"), ("training seed", "1"),
-        ("training epochs", "20"), ("weights sha256", "ab" * 8),
+        ("network", "DeepBind"), ("parameters", "12,345"), ("members", "6"),
+        ("training seed", "1"), ("epochs", "20"), ("weights sha256", "ab" * 12),
     ]  # fmt: skip
     assert card_facts({}) == []

@@ -27,7 +27,18 @@ FIGURES = (  # file, caption
     ("distributions.svg", "Scores of bound sequences and of each kind of negatives"),
     ("composition.svg", "Composition of bound sequences and of each kind of negatives"),
 )
-CARD_FACTS = ("network", "preset", "members", "strands", "alphabet", "licence")
+CARD_FACTS = (  # name on the page, keys in the card
+    ("network", ("model", "network")),
+    ("preset", ("model", "preset")),
+    ("parameters", ("model", "parameters")),
+    ("members", ("model", "members")),
+    ("strands", ("output", "strands")),
+    ("training seed", ("training", "seed")),
+    ("epochs", ("training", "epochs")),
+    ("precision", ("training", "precision")),
+    ("licence", ("licence",)),
+    ("weights sha256", ("weights", "sha256")),
+)
 
 
 @dataclass(frozen=True)
@@ -186,15 +197,14 @@ def sheet_facts(row: Row) -> list[tuple[str, str]]:
 
 def card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the model's card says of network, training and weights: (name, value)."""
-    facts = [(name, card[name]) for name in CARD_FACTS if name in card]
-    training = card.get("training")
-    if isinstance(training, Mapping):
-        facts += [(f"training {name}", value) for name, value in training.items()]
-    weights = card.get("weights")
-    if isinstance(weights, Mapping) and weights.get("sha256"):
-        facts.append(("weights sha256", str(weights["sha256"])[:16]))
-    plain = ((name, value) for name, value in facts if isinstance(value, str | int | float))
-    return [(name.replace("_", " "), text(value)) for name, value in plain if text(value)]
+    facts = []
+    for name, keys in CARD_FACTS:
+        value: Any = card
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, str | int | float):
+            facts.append((name, f"{value:,}" if name == "parameters" else text(value)[:24]))
+    return [(name, value) for name, value in facts if value]
 
 
 def sites_of(entry: Entry) -> float | None:

@@ -32,8 +32,8 @@ MATCHES_PER_CARD = 3
 class Match:
     """One database match of a motif.
 
-    `matrix` is the database matrix as `matrix_text`, "" where unknown; `offset` the motif's column
-    over which the match, turned to its strand, begins.
+    `matrix` is the database matrix as `matrix_text`, "" where unknown; `offset` the match's column,
+    turned to its strand, under the motif's first; it may be negative.
     """
 
     id: str
