@@ -1,5 +1,6 @@
 """The report page in a browser: what its scripts do, and that it reaches for nothing outside."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -30,15 +31,17 @@ def browser():
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     """The page of simulated datasets, one of them with a hostile name of its TF."""
-    sys.path.insert(0, str(REPOSITORY / "tests" / "benchmarks"))
-    try:
-        import atlas
-    finally:
-        sys.path.pop(0)
     from motifloom.report import write_page
 
     folder = tmp_path_factory.mktemp("atlas")
-    given = atlas.simulate(folder / "results", N_DATASETS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(REPOSITORY / "tests" / "benchmarks"), *sys.path])
+        import atlas
+
+        patch.setattr(atlas, "MOTIFS", 4)
+        # Hundreds of small files need not reach the disk.
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        given = atlas.simulate(folder / "results", N_DATASETS)
     given["sheet"][1]["tf"] = HOSTILE
     write_page(folder / "report.html", **given)
     return folder / "report.html"
