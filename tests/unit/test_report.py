@@ -207,7 +207,7 @@ def test_dangerous_text_is_escaped(make):
                 metric(HOSTILE, "deepbind", **scores(0.9) | {"note": HOSTILE}, preset=HOSTILE)
             ],
             "matches.tsv": matches,
-            "families.tsv": [{"family": HOSTILE, "name": HOSTILE, "tfs": HOSTILE}],
+            "families.tsv": [{"family": HOSTILE, "name": HOSTILE, "tfs": HOSTILE, "n_motifs": 2}],
             "bands.tsv": [{"model": HOSTILE, "negatives": "", "metric": HOSTILE, "note": HOSTILE}],
         },
         sheet,

@@ -108,9 +108,11 @@ def test_families_with_their_matrices(tmp_path):
     row = {"family": "k00", "name": "", "n_motifs": 3, "n_tfs": 2, "tfs": "Reb1,Abf1",
            "models": "deepbind,danq", "consensus": "AC", "match": "MA1", "match_name": None,
            "evalue": 1e-4}  # fmt: skip
-    (family,) = motifs.families(
-        run_of(tmp_path, {"families.tsv": [row], "families/families.meme": MEME})
-    )
+    alone = row | {"family": "k01", "n_motifs": 1}
+    run = run_of(tmp_path, {"families.tsv": [row, alone], "families/families.meme": MEME})
+    found = motifs.run_families(run)
+    (family,) = found.shown
+    assert (found.further, found.alone) == (0, 1)
     assert family.matrix.startswith("1000,0,0,0 ")
     assert (family.name, family.tfs, family.models) == (
         "k00",

@@ -19,7 +19,7 @@ from motifloom.files import check_readable, write_text
 from motifloom.report_charts import chart_data, figures_script, inert_json, tables_script
 from motifloom.report_datasets import Entry, make_entries
 from motifloom.report_images import embedded, packed, read_svg
-from motifloom.report_motifs import CARDS_PER_NETWORK, dataset_motifs, families
+from motifloom.report_motifs import CARDS_PER_NETWORK, dataset_motifs, run_families
 from motifloom.report_results import LEGEND, negatives_sentence, result_columns, summary
 from motifloom.report_run import Run
 from motifloom.report_tables import plain_table
@@ -145,7 +145,7 @@ def run_view(run: Run, entries: list[Entry], models: list[tuple[str, str]]) -> d
         "tables_script": tables_script() if entries else "",
         "comparison": embedded(read_svg(run.path("evaluation/comparison.svg"))),
         "many": len(entries) > MANY,
-        "families": families(run),
+        "families": run_families(run),
         **words_view(metrics),
         **tables_view(run, metrics, entries),
         "shared_motifs": shared_motifs(run, entries, models),

@@ -26,6 +26,7 @@ SIGNIFICANT_EVALUE = 0.01  # where the run's summary gives no threshold
 CARDS_PER_DATASET = 8
 CARDS_PER_NETWORK = 24
 MATCHES_PER_CARD = 3
+FAMILIES = 120
 
 
 @dataclass(frozen=True)
@@ -323,6 +324,23 @@ class Family:
     consensus: str
     match: str
     evalue: str
+
+
+@dataclass(frozen=True)
+class Families:
+    """The families shown, how many more there are, and how many motifs stand alone."""
+
+    shown: list[Family]
+    further: int
+    alone: int
+
+
+def run_families(run: Run) -> Families:
+    """The families of a run: the first FAMILIES of those with two motifs or more."""
+    found = families(run)
+    shared = [family for family in found if family.n_motifs != "1"]
+    further = max(0, len(shared) - FAMILIES)
+    return Families(shared[:FAMILIES], further, len(found) - len(shared))
 
 
 def families(run: Run) -> list[Family]:
