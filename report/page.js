@@ -123,4 +123,7 @@ document.addEventListener("tables-ready", () => {
   startTable();
   follow();
 });
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details.printed").forEach((block) => { block.open = true; });
+});
 drawWhenSeen(document);
