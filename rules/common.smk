@@ -333,7 +333,7 @@ def own_metrics(wildcards):
 
 def own_calibration(wildcards):
     """The maps from scores to probabilities of a dataset's models; there are none for bins."""
-    if wildcards.dataset == "multitask" or not workflow.is_rule("examine_windows"):
+    if wildcards.dataset == "multitask":
         return []
     return f"{RESULTS}/evaluation/{wildcards.dataset}/calibration.json"
 

@@ -184,7 +184,6 @@ def test_other_files_are_no_cards(tmp_path, content, message):
 
 
 def test_probabilities(shared):
-    pytest.importorskip("motifloom.calibration")
     from motifloom.probabilities import probabilities
 
     folder, _ = shared
@@ -195,7 +194,6 @@ def test_probabilities(shared):
 
 
 def test_no_probabilities_without_calibration(shared):
-    pytest.importorskip("motifloom.calibration")
     from motifloom.probabilities import probabilities
 
     folder, _ = shared
