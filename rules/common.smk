@@ -338,6 +338,11 @@ def own_calibration(wildcards):
     return f"{RESULTS}/evaluation/{wildcards.dataset}/calibration.json"
 
 
+def reading_threads(wildcards):
+    """Threads of a job that reads a model's kernels off, and runs the large ones again."""
+    return config["threads"]["multitask"] if wildcards.dataset == "multitask" else 1
+
+
 def grown(megabytes):
     """Memory that doubles with each attempt."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)

@@ -54,9 +54,7 @@ rule export_motifs:
         f"{BENCHMARKS}/export_motifs/{{model}}/{{dataset}}.tsv"
     conda:
         "../envs/models.yaml"
-    threads: lambda wildcards: (
-        config["threads"]["multitask"] if wildcards.dataset == "multitask" else 1
-    )
+    threads: reading_threads
     resources:
         mem_mb=grown(2000),
         runtime=60,
