@@ -103,6 +103,7 @@ rule annotate_motifs:
         top=config["motifs"]["matches_per_motif"],
         evalue=config["motifs"]["evalue"],
         controls=config["motifs"]["controls"],
+        both_ways=config["motifs"]["reverse_complement_logos"],
         seed=config["seed"],
         library=library("annotate_motifs.py"),
     script:

@@ -23,4 +23,5 @@ with job(snakemake.log[0], snakemake.threads):
         threshold=snakemake.params.evalue,
         controls=snakemake.params.controls,
         seed=snakemake.params.seed,
+        both_ways=snakemake.params.both_ways,
     )

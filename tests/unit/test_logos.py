@@ -138,3 +138,12 @@ def test_a_failure_leaves_the_old_folder(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError):
         draw_logos([motif("k00", "GATT")], MATCHES, folder, limit=1)
     assert [p.name for p in tmp_path.rglob("*")] == ["logos", "old.svg"]
+
+
+def test_the_reverse_complement_stands_beside(tmp_path):
+    paths = [tmp_path / name for name in ("one.svg", "one.png", "two.svg", "two.png")]
+    draw_logo(EXAMPLE, *paths[:2])
+    draw_logo(EXAMPLE, *paths[2:], both_ways=True)
+    one, two = (paths[i].read_text() for i in (0, 2))
+    assert "reverse complement" in two and "reverse complement" not in one
+    assert two.count('<g id="axes_') == 2

@@ -6,7 +6,9 @@ import re
 import pytest
 from projects import Project, copy_source
 
-SUMMARIES = {"collect_metrics", "collect_matches", "draw_comparison", "write_report", "all"}
+OF_METRICS = {"collect_metrics", "collect_comparisons", "collect_calibration", "compute_bands"}
+OF_MOTIFS = {"collect_matches", "collect_motif_summaries", "cluster_motifs"}
+SUMMARIES = OF_METRICS | OF_MOTIFS | {"draw_comparison", "write_report", "all"}
 NEW = ("NEW", "SPI1", "peaks", "data/SPI1.bed.gz", "", "dna", "binary", "data/motifs.meme#SPI1")
 # Rules that the tiny project has no job of.
 IDLE = {
@@ -19,12 +21,16 @@ IDLE = {
     "fit_lsgkm",
     "train_windows",
     "plan_multitask",
+    "discover_modisco",
+    "collect_learning_curve",
 }
 JOBS_OF_NEW = {
     "extract_windows NEW",
     "train_deepbind deepbind NEW",
     "fit_kmer NEW",
     "evaluate_windows NEW",
+    "examine_windows NEW",
+    "attribute_sequences NEW",
     "export_motifs deepbind NEW",
     "annotate_motifs deepbind NEW",
     "share_model deepbind NEW",
@@ -69,25 +75,24 @@ def test_new_peaks_of_one_dataset_leave_the_others_alone(copy):
 def test_a_baseline_more_is_fitted_and_reported_where_labels_are_binary(copy):
     copy.config["baselines"] = {"lsgkm": True}
     names = ("GATA1", "SPI1.rep-2+b", "MYC")
-    rules = ("fit_lsgkm", "evaluate_windows", "share_model deepbind")
+    rules = ("fit_lsgkm", "evaluate_windows", "examine_windows", "share_model deepbind")
     jobs = {f"{rule} {name}" for rule in rules for name in names}
-    assert copy.plan().jobs == jobs | SUMMARIES - {"collect_matches"}
+    assert copy.plan().jobs == jobs | SUMMARIES - OF_MOTIFS
 
 
 def test_without_the_kmer_baseline_nothing_is_fitted(copy):
     copy.config["baselines"] = {"kmer": False}
-    rules = ("evaluate_windows", "share_model deepbind")
+    rules = ("evaluate_windows", "examine_windows", "share_model deepbind")
     judged = {f"{rule} {row[0]}" for rule in rules for row in copy.datasets}
-    assert copy.plan().jobs == judged | SUMMARIES - {"collect_matches"}
+    assert copy.plan().jobs == judged | SUMMARIES - OF_MOTIFS
 
 
 def test_a_comparison_network_trains_on_every_dataset(copy):
     copy.config["models"]["windows"] = ["resnet"]
     names = [row[0] for row in copy.datasets]
     jobs = {f"{rule} resnet {name}" for rule in WINDOW_JOBS for name in names}
-    jobs |= {
-        f"{rule} {name}" for rule in ("evaluate_windows", "share_model deepbind") for name in names
-    }
+    rules = ("evaluate_windows", "examine_windows", "share_model deepbind")
+    jobs |= {f"{rule} {name}" for rule in rules for name in names}
     assert copy.plan().jobs == jobs | SUMMARIES
 
 
@@ -104,7 +109,7 @@ def test_another_multitask_network_trains_alone(copy):
 
 def test_another_known_motif_trains_nothing_again(copy):
     copy.datasets[0] = (*copy.datasets[0][:-1], "data/motifs.meme#SPI1")
-    judged = {f"{rule} GATA1" for rule in ("evaluate_windows", "evaluate_bins")}
+    judged = {f"{rule} GATA1" for rule in ("evaluate_windows", "examine_windows", "evaluate_bins")}
     models = ("deepbind GATA1", "danq multitask")
     judged |= {f"{rule} {model}" for rule in ("annotate_motifs", "share_model") for model in models}
     assert copy.plan().jobs == judged | SUMMARIES

@@ -46,14 +46,17 @@ def draw_logo(
     title: str = "",
     alphabet: str = "dna",
     match: str = "",
+    both_ways: bool = False,
 ) -> None:
     """Draw one motif's logo, 0 to 2 bits, to an SVG and a PNG file.
 
     title: above the logo, the motif's name where empty; alphabet: "dna", or "rna" to write U;
-    match: what the motif resembles, for the caption beside its sites and information.
+    match: what the motif resembles, for the caption beside its sites and information. With
+    `both_ways` its reverse complement stands beside it.
     """
+    ways = [motif.matrix, motif.matrix[::-1, ::-1]] if both_ways else [motif.matrix]
     with matplotlib.rc_context(_STYLE):
-        figure = _figure(motif, title or motif.name, _caption(motif, match), LETTERS[alphabet])
+        figure = _figure(ways, title or motif.name, _caption(motif, match), LETTERS[alphabet])
         with atomic(path_svg) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
         with atomic(path_png) as temporary:
@@ -62,18 +65,26 @@ def draw_logo(
 
 def _caption(motif: Motif, match: str) -> str:
     parts = [f"{motif.n_sites:,} sites", f"{motif.information:.1f} bits"]
+    if motif.members > 1:
+        parts.append(f"in {motif.n_members} of {motif.members} networks")
     return " · ".join([*parts, match] if match else parts)
 
 
-def _figure(motif: Motif, title: str, caption: str, letters: str) -> Figure:
-    n_columns = motif.matrix.shape[1]
-    width = _LEFT + max(_COLUMN * n_columns, _LETTER * len(caption)) + _RIGHT
+def _figure(ways: Sequence[np.ndarray], title: str, caption: str, letters: str) -> Figure:
+    """Matrices [4, W] of the same width side by side, the second as a reverse complement."""
+    n_columns = ways[0].shape[1]
+    logo = _COLUMN * n_columns
+    drawn = len(ways) * logo + (len(ways) - 1) * _LEFT
+    width = _LEFT + max(drawn, _LETTER * len(caption)) + _RIGHT
     height = _TOP + _HEIGHT + _BOTTOM
     figure = Figure(figsize=(width, height))
-    box = (_LEFT, _BOTTOM, _COLUMN * n_columns, _HEIGHT)
-    axes = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
-    _draw_letters(axes, motif.matrix, letters)
-    _clean(axes, n_columns)
+    for number, matrix in enumerate(ways):
+        left = _LEFT + number * (logo + _LEFT)
+        axes = figure.add_axes((left / width, _BOTTOM / height, logo / width, _HEIGHT / height))
+        _draw_letters(axes, matrix, letters)
+        _clean(axes, n_columns)
+        if number:
+            axes.set_title("reverse complement", loc="left", size=7.5, color=_GREY, pad=3)
     figure.text(_LEFT / width, 1 - 0.2 / height, title, weight="bold", va="baseline")
     figure.text(_LEFT / width, 1 - 0.38 / height, caption, size=7.5, color=_GREY, va="baseline")
     return figure
@@ -108,6 +119,7 @@ def draw_logos(
     alphabet: str = "dna",
     targets: Sequence[Motif] = (),
     threshold: float = SIMILAR_EVALUE,
+    both_ways: bool = False,
 ) -> list[Motif]:
     """Draw the `limit` best different motifs (`non_redundant`) as <kernel>.svg and .png.
 
@@ -116,7 +128,7 @@ def draw_logos(
 
     matches: table of `matches.annotate`, whose rows of rank 1 count; where E < `threshold`, the
     match goes into the caption and is drawn below the motif in <kernel>.pair.svg (`draw_pair`).
-    targets: the motif database. The folder appears whole, in place of an older one, or not at
+    targets: the motif database. both_ways: draw reverse complements beside. The folder appears whole, in place of an older one, or not at
     all; it is empty where no motif is worth drawing. Returns the drawn motifs in rank order.
     """
     best = matches[matches["rank"] == 1]
@@ -132,6 +144,7 @@ def draw_logos(
                 temporary / f"{motif.name}.png",
                 alphabet=alphabet,
                 match=f"like {row.match_name or row.match} ({_evalue(row.evalue)})" if row else "",
+                both_ways=both_ways,
             )
             if row:
                 draw_pair(

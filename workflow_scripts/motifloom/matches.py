@@ -236,12 +236,13 @@ def annotate_files(
     threshold: float = SIMILAR_EVALUE,
     controls: int = 10,
     seed: int = 1,
+    both_ways: bool = False,
 ) -> None:
     """Write a model's matches.tsv (`annotate`), summary.tsv (`summarise`) and its logos.
 
     meme, table, kernels: the model's motifs; database: MEME file of the targets; own: TF name to
     the spec (`load_motif`) of its known motif, looked up in `release`; alphabet: "dna" or "rna";
-    limit: logos at most (`logos.draw_logos`).
+    limit: logos at most, both_ways: with reverse complements (`logos.draw_logos`).
     """
     from motifloom.logos import draw_logos
 
@@ -266,7 +267,7 @@ def annotate_files(
         pd.DataFrame([{"dataset": dataset, "model": model} | counts])[list(SUMMARY_COLUMNS)],
         summary,
     )
-    draw_logos(motifs, found, logos, limit, alphabet, targets, threshold)
+    draw_logos(motifs, found, logos, limit, alphabet, targets, threshold, both_ways and both)
 
 
 def _say(counts: Mapping[str, object]) -> None:
