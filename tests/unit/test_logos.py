@@ -142,8 +142,9 @@ def test_a_failure_leaves_the_old_folder(tmp_path, monkeypatch):
 
 def test_the_reverse_complement_stands_beside(tmp_path):
     paths = [tmp_path / name for name in ("one.svg", "one.png", "two.svg", "two.png")]
-    draw_logo(EXAMPLE, *paths[:2])
-    draw_logo(EXAMPLE, *paths[2:], both_ways=True)
+    example = motif("k00", "GATTACA")
+    draw_logo(example, *paths[:2])
+    draw_logo(example, *paths[2:], both_ways=True)
     one, two = (paths[i].read_text() for i in (0, 2))
     assert "reverse complement" in two and "reverse complement" not in one
     assert two.count('<g id="axes_') == 2

@@ -128,8 +128,9 @@ def draw_logos(
 
     matches: table of `matches.annotate`, whose rows of rank 1 count; where E < `threshold`, the
     match goes into the caption and is drawn below the motif in <kernel>.pair.svg (`draw_pair`).
-    targets: the motif database. both_ways: draw reverse complements beside. The folder appears whole, in place of an older one, or not at
-    all; it is empty where no motif is worth drawing. Returns the drawn motifs in rank order.
+    targets: the motif database. both_ways: draw reverse complements beside the logos. The folder
+    appears whole, in place of an older one, or not at all; it is empty where no motif is worth
+    drawing. Returns the drawn motifs in rank order.
     """
     best = matches[matches["rank"] == 1]
     chosen = _with_best_match(non_redundant(motifs, limit, targets), motifs, best)
