@@ -9,9 +9,8 @@ from torch.nn.functional import conv1d
 
 from motifloom.databases import load_jaspar
 from motifloom.matches import match
-from motifloom.motifs import PSEUDOCOUNT, Motif
+from motifloom.motifs import PSEUDOCOUNT, Motif, kernels_to_pwms
 from motifloom.sequences import one_hot
-from motifloom.sites import kernels_to_pwms
 
 # As many TFs, kernels, bound sequences and bases as the yeast example has, about.
 N_TFS, N_KERNELS, WIDTH, N_SEQUENCES, LENGTH = 49, 16, 12, 1000, 101

@@ -15,6 +15,7 @@ from motifloom.motifs import (
     Places,
     consensus,
     information,
+    kernels_to_pwms,
     motif_table,
     position_table,
     rank_motifs,
@@ -22,7 +23,7 @@ from motifloom.motifs import (
     trim,
 )
 from motifloom.sequences import encode, one_hot, reverse_complement
-from motifloom.sites import best_windows, kernels_to_pwms
+from motifloom.sites import best_windows
 
 UNIFORM = np.full((4, 1), 0.25)
 

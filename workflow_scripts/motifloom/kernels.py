@@ -16,8 +16,14 @@ from motifloom.files import write_table
 from motifloom.importance import Judged, Silenced, drops, is_linear
 from motifloom.merging import Group, merge
 from motifloom.motif_files import read_meme, write_jaspar, write_meme, write_transfac
-from motifloom.motifs import Motif, kernel_table, motif_table, position_table, rank_motifs
-from motifloom.sites import kernels_to_pwms
+from motifloom.motifs import (
+    Motif,
+    kernel_table,
+    kernels_to_pwms,
+    motif_table,
+    position_table,
+    rank_motifs,
+)
 from motifloom.store import SequenceStore
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from motifloom.files import InputError
-from motifloom.motifs import PSEUDOCOUNT, Motif, Places, trim_bounds
 from motifloom.sequences import one_hot, reverse_complement
 
 RECIPES = ("deepbind", "danq", "halfmax")
@@ -152,60 +151,22 @@ def _add(sites: Sites, kernel: int, codes, rows, positions, strands) -> None:
     sites.starts[kernel] += np.bincount(cells, minlength=2 * windows).reshape(2, windows)
 
 
-def kernels_to_pwms(
+def find_sites(
+    codes: np.ndarray,
     kernels: np.ndarray,
     bias: np.ndarray,
-    codes: np.ndarray,
-    scores: np.ndarray | None = None,
-    recipe: str = "deepbind",
+    recipe: str,
     both_strands: bool = True,
-    top: int | None = None,
     shifts: np.ndarray | None = None,
-) -> list[Motif]:
-    """One motif a kernel, in the kernels' order, counted over the sequences that excite it.
+) -> Sites:
+    """The sites of kernels [C, 4, K] with thresholds `bias` [C] in codes uint8 [N, L].
 
-    kernels: [C, 4, K]; bias: [C]; codes: base codes uint8 [N, L] of the bound sequences;
-    scores: [N], by which the `top` best sequences are taken (all where either is None; among
-    equals the earlier); shifts: [C, L - K + 1] by the window's place (none: 0). A window's
-    activation is its score plus bias and shift. Recipes:
-
-    deepbind: the one best window of each sequence, on the strand where it lies, if its
-        activation exceeds 0; ends trimmed (`motifs.trim`).
-    danq: the same, untrimmed.
-    halfmax: every window, on either strand, whose activation exceeds half the kernel's maximum
-        over the sequences; untrimmed.
-
-    Counts get PSEUDOCOUNT a cell. A kernel that never fires has n_sites 0 and a uniform matrix
-    [4, K]. Kernels are named k00, k01, ... Raises InputError for an unknown recipe and for
-    sequences shorter than the kernels.
+    `recipe` is one of RECIPES: "halfmax" takes every window above half the kernel's maximum, the
+    others each sequence's best window where it fires. `shifts` [C, L - K + 1] are added by the
+    window's place. Raises InputError for an unknown recipe and for sequences shorter than the
+    kernels.
     """
     if recipe not in RECIPES:
         raise InputError(f"unknown motif recipe {recipe!r}; choose one of {', '.join(RECIPES)}")
-    if scores is not None and top is not None:
-        codes = codes[np.argsort(-np.asarray(scores), kind="stable")[:top]]
     find = _halfmax_sites if recipe == "halfmax" else _best_sites
-    sites = find(codes, kernels, np.asarray(bias), both_strands, shifts)
-    digits = max(2, len(str(len(kernels) - 1)))
-    return [
-        _motif(f"k{kernel:0{digits}d}", counts, starts, codes.shape, recipe)
-        for kernel, (counts, starts) in enumerate(zip(sites.counts, sites.starts, strict=True))
-    ]
-
-
-def _motif(name: str, counts, starts, shape: tuple[int, int], recipe: str) -> Motif:
-    """The motif of one kernel's sites in sequences [N, L] = `shape`."""
-    matrix = counts + PSEUDOCOUNT
-    matrix /= matrix.sum(axis=0)
-    width = matrix.shape[1]
-    low, high = trim_bounds(matrix) if recipe == "deepbind" else (0, width)
-    # Middle of the matrix in a window, on both strands, and of the window's first base.
-    middles = np.array([[low + high], [2 * width - low - high]]) / 2
-    offsets = np.arange(starts.shape[1]) + middles - shape[1] / 2
-    return Motif(
-        name=name,
-        matrix=matrix[:, low:high],
-        n_sites=int(starts.sum()),
-        n_sequences=shape[0],
-        recipe=recipe,
-        places=Places(offsets, starts),
-    )
+    return find(codes, kernels, np.asarray(bias), both_strands, shifts)
