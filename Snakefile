@@ -18,9 +18,11 @@ include: "rules/baselines.smk"
 include: "rules/multitask.smk"
 include: "rules/evaluation.smk"
 include: "rules/cross_validation.smk"
+include: "rules/learning_curve.smk"
 include: "rules/motifs.smk"
 include: "rules/attribution.smk"
 include: "rules/scores.smk"
+include: "rules/sharing.smk"
 include: "rules/report.smk"
 
 
@@ -31,16 +33,24 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/metrics.tsv",
+        f"{RESULTS}/comparisons.tsv",
+        f"{RESULTS}/calibration.tsv",
+        f"{RESULTS}/bands.tsv",
         f"{RESULTS}/matches.tsv",
+        f"{RESULTS}/motif_summary.tsv",
+        f"{RESULTS}/families.tsv",
         f"{RESULTS}/report.html",
         ATTRIBUTIONS,
         SCORES,
+        SHARED,
         CROSS_VALIDATION,
+        LEARNING_CURVE,
 
 
 localrules:
     all,
     collect_metrics,
     collect_matches,
+    collect_motif_summaries,
     assign_folds,
     collect_folds,

@@ -95,6 +95,10 @@ IN_FOLDS = [
 # A fold's results, in folders as those of the main run, and the summary of all.
 FOLD = f"{RESULTS}/cross_validation/fold{{fold}}"
 CROSS_VALIDATION = [f"{RESULTS}/cross_validation.tsv"] if FOLDS else []
+# The shares of the training positives of a learning curve, and the folder of each one's results.
+SHARES = sorted(config["evaluation"]["learning_curve"])
+SHARE = f"{RESULTS}/learning_curve/{{share}}"
+LEARNING_CURVE = [f"{RESULTS}/learning_curve.tsv"] if SHARES else []
 
 
 def check_config():
@@ -167,6 +171,7 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, [*DATASETS.index, "multitask"])),
     model="|".join(map(re.escape, {*PRESETS, *WINDOW_NETWORKS, *config["models"]["multitask"]})),
     fold="|".join(map(str, range(1, FOLDS + 1))) or "(?!)",
+    share="|".join(re.escape(str(share)) for share in SHARES) or "(?!)",
 
 
 def download_key(path):
@@ -315,6 +320,29 @@ def trained_models():
     ]
 
 
+def on_genome(dataset):
+    """Whether a dataset (or "multitask") lies on the genome."""
+    return dataset == "multitask" or is_peaks(dataset)
+
+
+def own_metrics(wildcards):
+    """The tables that hold the metrics of a trained model."""
+    kind = "bins" if wildcards.dataset == "multitask" else "windows"
+    return [f"{RESULTS}/evaluation/{name}/{kind}.metrics.tsv" for name in datasets_of(wildcards)]
+
+
+def own_calibration(wildcards):
+    """The maps from scores to probabilities of a dataset's models; there are none for bins."""
+    if wildcards.dataset == "multitask":
+        return []
+    return f"{RESULTS}/evaluation/{wildcards.dataset}/calibration.json"
+
+
+def reading_threads(wildcards):
+    """Threads of a job that reads a model's kernels off, and runs the large ones again."""
+    return config["threads"]["multitask"] if wildcards.dataset == "multitask" else 1
+
+
 def grown(megabytes):
     """Memory that doubles with each attempt."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
@@ -373,6 +401,12 @@ GPUS = GPU * config["training"]["devices"]
 HARDWARE = {"device": config["device"]} | {
     key: config["training"][key] for key in ("devices", "precision", "compile")
 }
+# What lies beside the weights of every trained model, for others to load.
+SHARED = [
+    f"{RESULTS}/models/{model}/{dataset}/{name}"
+    for model, dataset in trained_models()
+    for name in ["card.json", "motifs.meme"] + ["model.onnx"] * config["share"]["onnx"]
+]
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv"
     for fasta in config["score"]

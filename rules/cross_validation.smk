@@ -106,6 +106,7 @@ use rule evaluate_windows as evaluate_fold with:
         metrics=f"{FOLD}/evaluation/{{dataset}}/windows.metrics.tsv",
         curves=f"{FOLD}/evaluation/{{dataset}}/windows.curves.tsv",
         figure=f"{FOLD}/evaluation/{{dataset}}/windows.svg",
+        scores=f"{FOLD}/evaluation/{{dataset}}/scores.safetensors",
     log:
         f"{LOGS}/evaluate_fold/fold{{fold}}/{{dataset}}.log",
     benchmark:

@@ -18,6 +18,7 @@ rule evaluate_windows:
             category="Evaluation",
             labels={"dataset": "{dataset}"},
         ),
+        scores=f"{RESULTS}/evaluation/{{dataset}}/scores.safetensors",
     log:
         f"{LOGS}/evaluate_windows/{{dataset}}.log",
     benchmark:
@@ -33,10 +34,58 @@ rule evaluate_windows:
         motif=lambda wildcards: motif_spec(wildcards.dataset),
         release=config["motifs"]["jaspar"]["release"],
         bootstraps=config["evaluation"]["bootstraps"],
+        recalls=config["evaluation"]["recalls"],
         seed=config["seed"],
         library=library("evaluate_windows.py"),
     script:
         "../workflow_scripts/evaluate_windows.py"
+
+
+rule examine_windows:
+    input:
+        scores=rules.evaluate_windows.output.scores,
+        store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
+    output:
+        calibration=f"{RESULTS}/evaluation/{{dataset}}/calibration.tsv",
+        reliability=f"{RESULTS}/evaluation/{{dataset}}/reliability.tsv",
+        maps=f"{RESULTS}/evaluation/{{dataset}}/calibration.json",
+        comparisons=f"{RESULTS}/evaluation/{{dataset}}/comparisons.tsv",
+        composition=f"{RESULTS}/evaluation/{{dataset}}/composition.tsv",
+        distributions=f"{RESULTS}/evaluation/{{dataset}}/distributions.tsv",
+        calibration_figure=report(
+            f"{RESULTS}/evaluation/{{dataset}}/calibration.svg",
+            caption="../report/calibration.rst",
+            category="Evaluation",
+            labels={"dataset": "{dataset}", "figure": "calibration"},
+        ),
+        composition_figure=report(
+            f"{RESULTS}/evaluation/{{dataset}}/composition.svg",
+            caption="../report/composition.rst",
+            category="Evaluation",
+            labels={"dataset": "{dataset}", "figure": "composition"},
+        ),
+        distributions_figure=report(
+            f"{RESULTS}/evaluation/{{dataset}}/distributions.svg",
+            caption="../report/distributions.rst",
+            category="Evaluation",
+            labels={"dataset": "{dataset}", "figure": "distributions"},
+        ),
+    log:
+        f"{LOGS}/examine_windows/{{dataset}}.log",
+    benchmark:
+        f"{BENCHMARKS}/examine_windows/{{dataset}}.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=grown(2000),
+        runtime=30,
+    params:
+        method=config["evaluation"]["calibration"],
+        bootstraps=config["evaluation"]["bootstraps"],
+        seed=config["seed"],
+        library=library("examine_windows.py"),
+    script:
+        "../workflow_scripts/examine_windows.py"
 
 
 rule evaluate_bins:
@@ -48,6 +97,7 @@ rule evaluate_bins:
         motif=lambda wildcards: motif_file(wildcards.dataset),
     output:
         metrics=f"{RESULTS}/evaluation/{{dataset}}/bins.metrics.tsv",
+        comparisons=f"{RESULTS}/evaluation/{{dataset}}/bins.comparisons.tsv",
     log:
         f"{LOGS}/evaluate_bins/{{dataset}}.log",
     benchmark:
@@ -63,6 +113,7 @@ rule evaluate_bins:
         motif=lambda wildcards: motif_spec(wildcards.dataset),
         release=config["motifs"]["jaspar"]["release"],
         bootstraps=config["evaluation"]["bootstraps"],
+        recalls=config["evaluation"]["recalls"],
         seed=config["seed"],
         library=library("evaluate_bins.py"),
     script:
@@ -85,6 +136,79 @@ rule collect_metrics:
         library=library("collect_tables.py"),
     script:
         "../workflow_scripts/collect_tables.py"
+
+
+rule collect_calibration:
+    input:
+        expand(rules.examine_windows.output.calibration, dataset=DATASETS.index),
+    output:
+        report(
+            f"{RESULTS}/calibration.tsv",
+            caption="../report/calibration_table.rst",
+            category="Summary",
+        ),
+    log:
+        f"{LOGS}/collect_calibration.log",
+    benchmark:
+        f"{BENCHMARKS}/collect_calibration.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=grown(1000),
+        runtime=10,
+    params:
+        library=library("collect_tables.py"),
+    script:
+        "../workflow_scripts/collect_tables.py"
+
+
+rule collect_comparisons:
+    input:
+        expand(rules.examine_windows.output.comparisons, dataset=DATASETS.index),
+        expand(rules.evaluate_bins.output.comparisons, dataset=config["multitask"]["datasets"])
+        if MULTITASK
+        else [],
+    output:
+        report(
+            f"{RESULTS}/comparisons.tsv",
+            caption="../report/comparisons.rst",
+            category="Summary",
+        ),
+    log:
+        f"{LOGS}/collect_comparisons.log",
+    benchmark:
+        f"{BENCHMARKS}/collect_comparisons.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=grown(1000),
+        runtime=10,
+    params:
+        library=library("collect_comparisons.py"),
+    script:
+        "../workflow_scripts/collect_comparisons.py"
+
+
+rule compute_bands:
+    input:
+        metrics=rules.collect_metrics.output[0],
+        scores=expand(rules.evaluate_windows.output.scores, dataset=DATASETS.index),
+    output:
+        report(f"{RESULTS}/bands.tsv", caption="../report/bands.rst", category="Summary"),
+    log:
+        f"{LOGS}/compute_bands.log",
+    benchmark:
+        f"{BENCHMARKS}/compute_bands.tsv"
+    conda:
+        "../envs/models.yaml"
+    resources:
+        mem_mb=grown(1000),
+        runtime=10,
+    params:
+        model=PRESETS[0],
+        library=library("compute_bands.py"),
+    script:
+        "../workflow_scripts/compute_bands.py"
 
 
 rule describe_networks:

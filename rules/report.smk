@@ -23,18 +23,55 @@ rule draw_comparison:
         "../workflow_scripts/draw_comparison.py"
 
 
+def report_inputs():
+    """What the report page reads of the results, in any order; what is absent it leaves out."""
+    datasets, models = DATASETS.index, trained_models()
+    motifs = [f"{RESULTS}/motifs/{model}/{dataset}" for model, dataset in models]
+    motif_files = ["motifs.meme", "motifs.tsv", "positions.tsv", "summary.tsv"]
+    examined = ["calibration.svg", "distributions.svg", "composition.svg", "composition.tsv"]
+    attributed = ["sequences.tsv", "attributions.safetensors"] if ATTRIBUTIONS else []
+    return [
+        rules.collect_metrics.output[0],
+        rules.collect_matches.output[0],
+        rules.draw_comparison.output.figure,
+        rules.describe_networks.output.table,
+        rules.describe_networks.output.figure,
+        rules.prepare_database.output.meme,
+        *expand(
+            f"{RESULTS}/{{table}}.tsv",
+            table=["comparisons", "calibration", "bands", "motif_summary", "families"],
+        ),
+        f"{RESULTS}/families/families.meme",
+        *expand(f"{RESULTS}/sequences/{{dataset}}/qc.tsv", dataset=datasets),
+        *expand("{folder}/{file}", folder=motifs, file=motif_files),
+        *expand(rules.evaluate_windows.output.figure, dataset=datasets),
+        *expand(
+            f"{RESULTS}/evaluation/{{dataset}}/{{file}}",
+            dataset=datasets,
+            file=[*examined, "reliability.tsv"],
+        ),
+        *expand(f"{RESULTS}/attribution/{{dataset}}/{{file}}", dataset=datasets, file=attributed),
+        *expand(f"{RESULTS}/models/{PRESETS[0]}/{{dataset}}/card.json", dataset=datasets),
+        *CROSS_VALIDATION,
+        *LEARNING_CURVE,
+    ]
+
+
 rule write_report:
     input:
-        metrics=rules.collect_metrics.output[0],
-        matches=rules.collect_matches.output[0],
-        comparison=rules.draw_comparison.output.figure,
-        networks=rules.describe_networks.output.table,
-        networks_figure=rules.describe_networks.output.figure,
-        curves=expand(rules.evaluate_windows.output.figure, dataset=DATASETS.index),
-        qc=[f"{RESULTS}/sequences/{dataset}/qc.tsv" for dataset in DATASETS.index],
-        logos=[f"{RESULTS}/motifs/{model}/{dataset}/logos" for model, dataset in trained_models()],
-        cross_validation=CROSS_VALIDATION,
-        template=workflow.source_path("../report/page.html.jinja"),
+        results=report_inputs(),
+        templates=[
+            workflow.source_path(f"../report/{name}")
+            for name in [
+                "page.html.jinja",
+                "section.html.jinja",
+                "macros.html.jinja",
+                "page.css",
+                "page.js",
+                "logos.js",
+                "charts.js",
+            ]
+        ],
     output:
         page=report(
             f"{RESULTS}/report.html",
@@ -43,13 +80,15 @@ rule write_report:
         ),
     log:
         f"{LOGS}/write_report.log",
+    benchmark:
+        f"{BENCHMARKS}/write_report.tsv"
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grown(2000),
+        runtime=30,
     params:
-        sheet=DATASETS.to_dict("list"),
+        sheet=DATASETS.to_dict("records"),
         models=trained_models(),
         config=config,
         library=library("write_report.py"),

@@ -3,13 +3,15 @@
 from motifloom.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from motifloom.databases import annotate_files
+    from motifloom.matches import annotate_files
 
     annotate_files(
         snakemake.input.meme,
         snakemake.input.table,
+        snakemake.input.kernels,
         snakemake.input.database,
         snakemake.output.matches,
+        snakemake.output.summary,
         snakemake.output.logos,
         own=snakemake.params.own,
         dataset=snakemake.wildcards.dataset,
@@ -17,4 +19,9 @@ with job(snakemake.log[0], snakemake.threads):
         alphabet=snakemake.params.alphabet,
         release=snakemake.params.release,
         limit=snakemake.params.limit,
+        top=snakemake.params.top,
+        threshold=snakemake.params.evalue,
+        controls=snakemake.params.controls,
+        seed=snakemake.params.seed,
+        both_ways=snakemake.params.both_ways,
     )

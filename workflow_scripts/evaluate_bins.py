@@ -12,10 +12,12 @@ with job(snakemake.log[0], snakemake.threads):
         dict(zip(snakemake.params.models, snakemake.input.scores, strict=True)),
         snakemake.input.weights,
         snakemake.output.metrics,
+        snakemake.output.comparisons,
         dataset=row["dataset"],
         tf=row["tf"],
         motif=snakemake.params.motif,
         release=snakemake.params.release,
         n_bootstrap=snakemake.params.bootstraps,
         seed=snakemake.params.seed,
+        recalls=snakemake.params.recalls,
     )

@@ -3,7 +3,7 @@
 from motifloom.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from motifloom.scoring import evaluate_windows
+    from motifloom.window_evaluation import evaluate_windows
 
     row = snakemake.params.row
     evaluate_windows(
@@ -12,6 +12,7 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.output.metrics,
         snakemake.output.curves,
         snakemake.output.figure,
+        snakemake.output.scores,
         dataset=row["dataset"],
         tf=row["tf"],
         motif=snakemake.params.motif,
@@ -19,4 +20,5 @@ with job(snakemake.log[0], snakemake.threads):
         n_bootstrap=snakemake.params.bootstraps,
         seed=snakemake.params.seed,
         baselines=snakemake.input.get("baselines", []),
+        recalls=snakemake.params.recalls,
     )

@@ -1,16 +1,16 @@
-"""Read a model's kernels off as PWMs."""
+"""Read a model's kernels off as motifs."""
 
 from motifloom.jobs import job
 
 with job(snakemake.log[0], snakemake.threads):
-    from motifloom.kernels import export_motifs
+    from motifloom.kernels import MotifFiles, export_motifs
 
     export_motifs(
         snakemake.input.weights,
         snakemake.input.store,
-        snakemake.output.meme,
-        snakemake.output.table,
+        MotifFiles(**dict(snakemake.output.items())),
         genome=snakemake.input.genome or None,
+        database=snakemake.input.database,
         recipe=snakemake.params.recipe,
         top=snakemake.params.top,
     )

@@ -22,6 +22,7 @@ with job(snakemake.log[0], snakemake.threads):
         loss=snakemake.params.loss,
         device=snakemake.params.device,
         threads=snakemake.threads,
+        share=snakemake.params.get("share", 1.0),
     )
     title = f"{name} on {snakemake.wildcards.dataset}"
     draw_history(read_table(snakemake.output.history), title, snakemake.output.curve)

@@ -18,17 +18,22 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 def all_rows() -> list[harness.Row]:
     """The rows of all subjects, in the order in which they are measured."""
+    import atlas
     import bootstrap
     import danq
     import extraction
     import loading
     import mutagenesis
+    import pwms
     import scanning
     import shuffling
     import training
 
     # Last, since it lets this process hold on to freed memory.
-    subjects = (extraction, scanning, mutagenesis, training, shuffling, bootstrap, loading, danq)
+    subjects = (
+        extraction, scanning, mutagenesis, training, shuffling, bootstrap, pwms, loading, danq,
+        atlas,
+    )  # fmt: skip
     return [row for subject in subjects for row in subject.rows()]
 
 

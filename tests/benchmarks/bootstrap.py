@@ -7,7 +7,7 @@ import numpy as np
 from harness import Pair, Row
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from motifloom.evaluation import bootstrap_areas
+from motifloom.bootstrap import bootstrap_areas
 
 N_REPLICATES = 1000
 # Name: positives, negatives, replicates of the reference, whether it takes both areas.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motifloom import batched, networks, steps
-from motifloom.deepbind import auroc
+from motifloom.metrics import auroc
 from motifloom.presets import DeepBindPreset
 from motifloom.search import Judge, Pool, Training, train_together
 

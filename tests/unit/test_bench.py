@@ -134,7 +134,9 @@ def test_rows_have_names_of_their_own_and_rates(bench):
         "train",
         "shuffle",
         "bootstrap",
+        "motifs",
         "danq",
+        "report",
     }
     assert all(row.unit.endswith("/s") for row in rows)
 

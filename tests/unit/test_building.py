@@ -6,7 +6,8 @@ import torch
 
 from motifloom.building import build_network
 from motifloom.files import InputError
-from motifloom.motifs import Motif, write_meme
+from motifloom.motif_files import write_meme
+from motifloom.motifs import Motif
 from motifloom.presets import MULTITASK, choose
 
 SMALL = {

@@ -1,12 +1,11 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from motifloom.databases import (
-    annotate,
-    annotate_files,
+    core,
+    core_bounds,
     load_jaspar,
     load_motif,
     non_redundant,
@@ -14,8 +13,9 @@ from motifloom.databases import (
     warm_up,
     write_database,
 )
-from motifloom.files import InputError, read_table, write_table
-from motifloom.motifs import Motif, motif_table, read_meme, write_meme
+from motifloom.files import InputError
+from motifloom.motif_files import read_meme, write_meme
+from motifloom.motifs import Motif
 from motifloom.sequences import encode, one_hot
 
 
@@ -133,7 +133,8 @@ def test_warm_up_compiles_what_tomtom_runs(fungi):
 def test_matrices_match_themselves(fungi):
     table = tomtom(fungi[:30], fungi)
     assert table.columns.tolist() == [
-        "query", "target", "target_name", "pvalue", "evalue", "offset", "overlap", "strand",
+        "query", "rank", "target", "target_name", "pvalue", "evalue", "qvalue", "offset", "overlap",
+        "strand",
     ]  # fmt: skip
     assert table["target"].tolist() == [m.name for m in fungi[:30]]
     assert table["target_name"].tolist() == [m.alt_name for m in fungi[:30]]
@@ -162,99 +163,45 @@ def test_tomtom_of_nothing_is_an_empty_table(fungi):
     assert len(tomtom([], fungi)) == len(tomtom(fungi[:1], [])) == 0
 
 
-# --- annotation -----------------------------------------------------------------------------
-
-COLUMNS = [
-    "dataset", "model", "kernel", "n_sites", "information", "initialised_from", "match",
-    "match_name", "evalue", "recovers",
-]  # fmt: skip
-
-
-def kernel(name, matrix, **fields):
-    return Motif(name, matrix, n_sites=fields.pop("n_sites", 100), recipe="danq", **fields)
-
-
-def test_annotate(fungi, by_name):
-    abf1, reb1 = by_name["MA0265.3"], by_name["MA0363.3"]
-    kernels = [
-        kernel("k00", abf1.matrix),
-        kernel("k01", reb1.matrix[::-1, ::-1]),
-        kernel("k02", abf1.matrix, initialised_from="MA0265.3"),
-        kernel("k03", np.full((4, 8), 0.25), n_sites=0),
-        kernel("k04", abf1.matrix, n_sites=9),
-    ]
-    table = annotate(kernels, fungi, {"Abf1": abf1, "Reb1": reb1}, "set", "deepbind")
-    assert table.columns.tolist() == COLUMNS
-    assert (table["dataset"] == "set").all() and (table["model"] == "deepbind").all()
-    assert table["kernel"].tolist() == ["k00", "k01", "k02", "k03", "k04"]
-    assert table["match_name"].tolist() == ["ABF1", "REB1", "ABF1", "", "ABF1"]
-    assert table["recovers"].tolist() == ["Abf1", "Reb1", "", "", ""]
-    assert table["evalue"].isna().tolist() == [False, False, False, True, False]
-    assert table["evalue"].dtype == np.float64
+def test_tomtom_lists_the_best_of_a_query(fungi):
+    table = tomtom(fungi[:2], fungi, top=3)
+    assert table["query"].tolist() == [fungi[0].name] * 3 + [fungi[1].name] * 3
+    assert table["rank"].tolist() == [1, 2, 3] * 2
+    assert table["target"][[0, 3]].tolist() == [fungi[0].name, fungi[1].name]
+    assert (np.diff(table["pvalue"].to_numpy().reshape(2, 3)) >= 0).all()
+    # Benjamini & Hochberg: the smallest q-value is at most that of the first rank.
+    np.testing.assert_allclose(table["qvalue"][0], table["pvalue"][0] * 193)
+    assert (table["qvalue"] <= table["evalue"] + 1e-12).all()
+    assert len(tomtom(fungi[:2], fungi[:1], top=3)) == 2
 
 
-def test_annotate_adds_own_matrices_to_the_targets(fungi):
-    sequence = "GATTACAGATTACA"
-    own = motif("own", sequence, alt_name="Mine")
-    found = annotate([kernel("k00", own.matrix)], fungi, {"Tf1": own}, "set", "danq").iloc[0]
-    assert (found["match"], found["match_name"], found["recovers"]) == ("own", "Mine", "Tf1")
-    pvalue = tomtom([own], [*fungi, own])["pvalue"].item()
-    assert found["evalue"] == pytest.approx(194 * pvalue)
+# --- the compared stretch -------------------------------------------------------------------
+
+A, FAINT, FLAT = [1, 0, 0, 0], [0.5, 0.2, 0.15, 0.15], [0.25] * 4  # 2, 0.2 and 0 bits
 
 
-def test_annotate_takes_a_relative_of_the_own_matrix(fungi, by_name):
-    own, relative = by_name["MA0281.3"], "MA0281.3"  # CBF1
-    own = replace(own, name="own", matrix=own.matrix[:, 1:] * 0.9 + 0.025)
-    others = {"Cbf1": own, "Reb1": by_name["MA0363.3"]}
-    found = annotate([kernel("k00", by_name[relative].matrix)], fungi, others, "s", "m").iloc[0]
-    assert (found["match"], found["recovers"]) == (relative, "Cbf1")
+@pytest.mark.parametrize(
+    ("columns", "bounds"),
+    [
+        ([FAINT, A, A, FLAT], (1, 3)),
+        ([A, A, A, *[FLAT] * 8, A, A, A], (0, 14)),  # 12 bits in 14 columns: 0.86 each
+        ([A, A, A, *[FLAT] * 19, A, A, A], (0, 3)),  # in 25: 0.48
+        ([A, A, *[FLAT] * 20, A, A, A], (22, 25)),
+        ([FLAT, FAINT, FLAT], (1, 2)),
+        ([FLAT, FLAT], (0, 1)),
+        ([A], (0, 1)),
+    ],
+)
+def test_core_bounds(columns, bounds):
+    assert core_bounds(np.array(columns, float).T) == bounds
 
 
-def test_annotate_wants_a_small_evalue(fungi, by_name):
-    abf1 = by_name["MA0265.3"]
-    blurred = kernel("k00", abf1.matrix * 0.6 + 0.1)
-    for threshold, recovers in ((1e-300, ""), (1e3, "Abf1")):
-        table = annotate([blurred], fungi, {"Abf1": abf1}, "s", "m", threshold)
-        assert table["recovers"].tolist() == [recovers]
-
-
-def test_a_flat_kernel_recovers_nothing(fungi):
-    flat = kernel("k00", np.full((4, 12), 0.25))
-    own = {m.alt_name: m for m in fungi}
-    table = annotate([flat], fungi, own, "s", "m")
-    assert table["evalue"].item() < 0.01  # it matches a flat stretch all the same
-    assert table["recovers"].tolist() == [""]
-
-
-@pytest.mark.parametrize("own", [{}, {"Abf1": motif("own", "TCGTAAAAAGTGA")}])
-def test_annotate_dead_kernels_only(fungi, own):
-    dead = kernel("k00", np.full((4, 8), 0.25), n_sites=0)
-    table = annotate([dead], fungi, own, "s", "m")
-    assert table[["match", "match_name", "recovers"]].to_numpy().tolist() == [["", "", ""]]
-    assert pd.isna(table["evalue"].item())
-
-
-def test_annotate_files(tmp_path, fungi, by_name):
-    abf1 = by_name["MA0265.3"]
-    kernels = [kernel("k00", abf1.matrix), kernel("k01", np.full((4, 8), 0.25), n_sites=0)]
-    write_meme(kernels, tmp_path / "motifs.meme")
-    write_table(motif_table(kernels), tmp_path / "motifs.tsv")
-    write_meme(fungi, tmp_path / "database.meme")
-    paths = ("motifs.meme", "motifs.tsv", "database.meme", "matches.tsv", "logos")
-    annotate_files(
-        *(tmp_path / path for path in paths),
-        own={"Abf1": "MA0265.3"},
-        dataset="set",
-        model="deepbind",
-        alphabet="dna",
-        release="JASPAR2026",
-        limit=5,
-    )
-    table = read_table(tmp_path / "matches.tsv", ("match", "match_name", "recovers"))
-    assert table.columns.tolist() == COLUMNS
-    assert table["recovers"].tolist() == ["Abf1", ""]
-    assert sorted(path.name for path in (tmp_path / "logos").iterdir()) == ["k00.png", "k00.svg"]
-    assert "like ABF1" in (tmp_path / "logos/k00.svg").read_text()
+def test_core_keeps_the_strand():
+    matrix = np.array([FAINT, A, A, FAINT, A, FLAT, FLAT]).T
+    cut = core(Motif("k", matrix)).matrix
+    np.testing.assert_array_equal(cut, matrix[:, 1:5])
+    turned = core(Motif("k", matrix[::-1, ::-1])).matrix
+    np.testing.assert_array_equal(turned, cut[::-1, ::-1])
 
 
 # --- different motifs -----------------------------------------------------------------------

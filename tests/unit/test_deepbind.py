@@ -9,11 +9,12 @@ import pytest
 from builders import planted, random_codes, store_of
 from sklearn.metrics import roc_auc_score
 
-from motifloom import deepbind, models
+from motifloom import deepbind, metrics, models
 from motifloom.deepbind import train_deepbind
 from motifloom.files import InputError, read_table
-from motifloom.kernels import export_motifs
-from motifloom.motifs import consensus, read_motifs
+from motifloom.kernels import MotifFiles, export_motifs
+from motifloom.motif_files import read_motifs
+from motifloom.motifs import consensus
 from motifloom.negatives import dinucleotide_shuffle
 from motifloom.presets import Choice, DeepBindPreset, LogUniform
 from motifloom.sequences import decode, encode, reverse_complement
@@ -91,10 +92,11 @@ def test_a_planted_motif_is_learned(learned):
 
 
 def test_a_planted_motif_comes_back_as_a_kernel(learned, tmp_path):
-    meme, table = tmp_path / "motifs.meme", tmp_path / "motifs.tsv"
+    names = ("k.meme", "k.tsv", "m.meme", "m.jaspar", "m.transfac", "m.tsv", "p.tsv")
+    files = MotifFiles(*(tmp_path / name for name in names))
     weights, store = learned / "weights.safetensors", learned / "sequences.safetensors"
-    export_motifs(weights, store, meme, table)
-    best, *_ = read_motifs(meme, table)
+    export_motifs(weights, store, files)
+    best, *_ = read_motifs(files.meme, files.table)
     assert consensus(best.matrix) in (MOTIF, decode(reverse_complement(encode(MOTIF))))
     assert best.matrix.max(0).min() > 0.9
     assert best.n_sites > 300  # of 360 sites outside the test split
@@ -124,6 +126,7 @@ def test_what_weights_say_of_themselves(learned):
     assert info["alphabet"] == "dna"
     assert (info["target_mean"], info["target_scale"]) == (0, 1)
     assert info["seed"] == 2
+    assert info["train_positives"] > 0
     assert info["hyperparameters"]["length"] == 30
 
 
@@ -150,6 +153,19 @@ def test_members_differ_and_the_best_is_named(tmp_path):
 
 def examples_of(store, per_positive=2, loss="mse", seed=7, **changes):
     return deepbind.Examples(store, preset_of(**changes), per_positive, loss, seed)
+
+
+def test_a_share_of_the_positives_is_learned_from():
+    store = shuffled_store(n=40)
+    everything = examples_of(store)
+    part = deepbind.Examples(store, preset_of(), 2, "mse", 7, share=0.3)
+    assert (everything.n_positive, part.n_positive) == (20, 6)
+    kept = {tuple(row) for row in part.pool.codes.tolist()}
+    assert kept <= {tuple(row) for row in everything.pool.codes.tolist()}
+    assert part.judge.codes.tolist() == everything.judge.codes.tolist()
+    scored = deepbind.Examples(scored_store(n=40), preset_of(), 0, "mse", 7, share=0.5)
+    assert scored.n_positive == len(scored.pool.codes)
+    assert scored.n_positive == -(-len(scored_store(n=40).rows("train")) // 2)
 
 
 def test_shuffles_are_drawn_anew_each_epoch():
@@ -475,11 +491,11 @@ def test_scores_are_calibrated_by_correlation(tmp_path):
 
 
 def test_auroc_of_literals():
-    assert deepbind.auroc(np.array([1, 1, 0, 0]), np.array([3.0, 1.0, 2.0, 0.0])) == 0.75
-    assert deepbind.auroc(np.array([1, 0, 0]), np.array([1.0, 1.0, 0.0])) == 0.75
-    assert np.isnan(deepbind.auroc(np.array([1, 1]), np.array([1.0, 2.0])))
+    assert metrics.auroc(np.array([1, 1, 0, 0]), np.array([3.0, 1.0, 2.0, 0.0])) == 0.75
+    assert metrics.auroc(np.array([1, 0, 0]), np.array([1.0, 1.0, 0.0])) == 0.75
+    assert np.isnan(metrics.auroc(np.array([1, 1]), np.array([1.0, 2.0])))
 
 
 def test_pearson_of_literals():
-    assert deepbind.pearson(np.array([1.0, 2, 3]), np.array([2.0, 4, 6])) == pytest.approx(1)
-    assert np.isnan(deepbind.pearson(np.array([1.0, 1]), np.array([1.0, 2])))
+    assert metrics.pearson(np.array([1.0, 2, 3]), np.array([2.0, 4, 6])) == pytest.approx(1)
+    assert np.isnan(metrics.pearson(np.array([1.0, 1]), np.array([1.0, 2])))

@@ -18,6 +18,7 @@ IMPORT_NAMES = {
     "Bio": "biopython",
     "yaml": "pyyaml",
     "lightning_fabric": "lightning-fabric",
+    "vl_convert": "vl-convert-python",
 }
 # Programs that conda alone installs; the library starts them and imports nothing of them.
 PROGRAMS = {"ls-gkm"}

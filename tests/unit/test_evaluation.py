@@ -3,26 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from motifloom import evaluation
 from motifloom.files import read_table, write_table
-from motifloom.sequences import encode, reverse_complement
 
 LABELS = np.array([0, 0, 1, 1])
 SCORES = np.array([0.1, 0.4, 0.35, 0.8])
-
-
-def counts_of(positive, scores, draws):
-    """Counts [1, K] and [1, 2K+1] of examples drawn `draws` [N] times each."""
-    levels, cells = evaluation.levels_and_cells(positive, scores)
-    n_levels = levels.max() + 1
-    positives = np.bincount(levels, draws[positive], n_levels)
-    negatives = np.bincount(cells, draws[~positive], 2 * n_levels + 1)
-    return positives[None].astype(int), negatives[None].astype(int)
 
 
 def shifted_normals(rng, n_positive, n_negative, shift):
@@ -40,26 +27,39 @@ def test_areas_of_four_examples():
     assert metrics["auroc_low"] <= 0.75 <= metrics["auroc_high"]
 
 
-def test_levels_and_cells_of_ties():
-    positive = np.array([1, 1, 1, 0, 0, 0, 0, 0], bool)
-    scores = np.array([5, 2, 5, 9, 5, 3, 2, 1])
-    levels, cells = evaluation.levels_and_cells(positive, scores)
-    assert levels.tolist() == [0, 1, 0]
-    assert cells.tolist() == [0, 1, 2, 3, 4]
+@pytest.mark.parametrize(
+    ("labels", "scores", "expected"),
+    [
+        # Best first: +, -, +, -, +: recalls 1/3, 2/3 and 1 at ranks 1, 3 and 5.
+        ([1, 0, 1, 0, 1], [5, 4, 3, 2, 1], [1, 2 / 3, 3 / 5]),
+        # Ties share one threshold: both positives come with both negatives.
+        ([1, 1, 0, 0], [1, 1, 1, 1], [0.5] * 3),
+        ([0, 0, 1], [3, 2, 1], [1 / 3] * 3),
+    ],
+)
+def test_precision_at_recalls(labels, scores, expected):
+    found = evaluation.precision_at_recalls(
+        np.array(labels) == 1, np.array(scores), [1 / 3, 0.5, 0.8]
+    )
+    assert found == pytest.approx(expected)
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.data())
-def test_weights_equal_explicit_resampling(data):
-    n = data.draw(st.integers(2, 12))
-    scores = data.draw(arrays(np.int64, n, elements=st.integers(0, 4))).astype(float)
-    positive = np.arange(n) < data.draw(st.integers(1, n - 1))
-    draws = data.draw(arrays(np.int64, n, elements=st.integers(0, 3)))
-    draws[[0, -1]] += 1  # both classes drawn
-    resampled = np.repeat(np.arange(n), draws)
-    auroc, auprc = evaluation.weighted_areas(*counts_of(positive, scores, draws))[:, 0]
-    assert auroc == pytest.approx(roc_auc_score(positive[resampled], scores[resampled]))
-    assert auprc == pytest.approx(average_precision_score(positive[resampled], scores[resampled]))
+def test_a_recall_that_floats_only_nearly_reach():
+    # 0.1 x 30 is a little more than 3 in floats; the third positive completes it.
+    labels, scores = np.arange(60) < 30, -np.arange(60)
+    assert evaluation.precision_at_recalls(labels, scores, [0.1]) == 1
+    worse = evaluation.precision_at_recalls(np.roll(labels, 1), scores, [0.1])
+    assert worse == pytest.approx(3 / 4)
+
+
+def test_precision_columns_stand_behind_the_auprc():
+    columns = evaluation.metric_columns([0.5, 0.125])
+    place = columns.index("auprc_high")
+    assert columns[place + 1 : place + 4] == ("precision_r50", "precision_r12.5", "pearson")
+    found = evaluation.classification_metrics(LABELS, SCORES, 0, recalls=[0.125])
+    assert found["precision_r12.5"] == 1
+    one_class = evaluation.classification_metrics([1, 1], [1, 2], 0, recalls=[0.125])
+    assert np.isnan(one_class["precision_r12.5"])
 
 
 def test_all_tied_scores_are_chance():
@@ -106,14 +106,6 @@ def test_no_bootstrap_no_interval():
     assert np.isnan([metrics["auroc_low"], metrics["auprc_high"]]).all()
 
 
-def test_blocks_leave_no_replicate_out(monkeypatch):
-    monkeypatch.setattr(evaluation, "_BLOCK", 64)
-    areas = evaluation.bootstrap_areas(LABELS == 1, SCORES, 101, seed=0)
-    assert areas.shape == (2, 101)
-    assert np.isfinite(areas).all()
-    assert set(areas[0]) <= {0.0, 0.25, 0.5, 0.75, 1.0}
-
-
 def test_intervals_agree_with_explicit_resampling():
     rng = np.random.default_rng(0)
     labels, scores = shifted_normals(rng, 50, 150, 1.0)
@@ -128,15 +120,6 @@ def test_intervals_agree_with_explicit_resampling():
     assert metrics["auprc_high"] == pytest.approx(high, abs=0.02)
 
 
-def test_drawing_by_cell_has_the_same_distribution(monkeypatch):
-    labels, scores = shifted_normals(np.random.default_rng(1), 20, 600, 1.0)
-    by_cell = evaluation.bootstrap_areas(labels == 1, scores, 4000, 0)
-    monkeypatch.setattr(evaluation, "_MULTINOMIAL_FROM", 10**9)
-    one_by_one = evaluation.bootstrap_areas(labels == 1, scores, 4000, 0)
-    np.testing.assert_allclose(by_cell.mean(axis=1), one_by_one.mean(axis=1), atol=0.01)
-    np.testing.assert_allclose(by_cell.std(axis=1), one_by_one.std(axis=1), rtol=0.1)
-
-
 def test_intervals_cover_the_truth():
     """Normal scores shifted by 1: AUROC is Phi(1 / sqrt 2) = 0.7602."""
     rng = np.random.default_rng(0)
@@ -145,16 +128,6 @@ def test_intervals_cover_the_truth():
         metrics = evaluation.classification_metrics(*shifted_normals(rng, 60, 60, 1.0), 200, seed)
         covered += metrics["auroc_low"] <= 0.760250 <= metrics["auroc_high"]
     assert 0.89 <= covered / 150 <= 0.99
-
-
-def test_groups_of_one_example_widen_nothing_and_copies_do():
-    labels, scores = shifted_normals(np.random.default_rng(2), 60, 60, 1.0)
-    labels, scores = np.tile(labels, 4), np.tile(scores, 4)
-    single = evaluation.bootstrap_areas(labels == 1, scores, 1000, 0, np.arange(480))
-    stratified = evaluation.bootstrap_areas(labels == 1, scores, 1000, 0)
-    copies = evaluation.bootstrap_areas(labels == 1, scores, 1000, 0, np.tile(np.arange(120), 4))
-    assert single[0].std() == pytest.approx(stratified[0].std(), rel=0.15)
-    assert copies[0].std() == pytest.approx(2 * single[0].std(), rel=0.15)
 
 
 def test_group_replicates_without_a_class_are_skipped():
@@ -256,7 +229,17 @@ def test_metrics_rows_make_the_table(tmp_path):
     write_table(evaluation.metrics_table(rows), path)
     first, second = (line.split("\t") for line in path.read_text().splitlines()[1:])
     assert first[:9] == ["a", "REB1", "deepbind", "deepbind", "3", "windows", "gc", "1234567", "2"]
-    assert first[9:] == ["0.75", *["NA"] * 4, "0.833333", *["NA"] * 7, ""]
+    assert first[9:] == [
+        "0.75",
+        *["NA"] * 4,
+        "0.833333",
+        "NA",
+        "NA",
+        "1",
+        "0.666667",
+        *["NA"] * 5,
+        "",
+    ]
     assert second[7:9] == ["2", "NA"]
     again = evaluation.metrics_table(read_table(path, evaluation.TEXT_COLUMNS))
     write_table(again, tmp_path / "again.tsv")
@@ -286,69 +269,3 @@ def test_thinned_curves_keep_ends_and_area():
 def test_curves_of_one_class_are_empty():
     assert list(evaluation.curves([1, 1], [0.1, 0.2]).columns) == ["curve", "x", "y"]
     assert len(evaluation.curves([1, 1], [0.1, 0.2])) == 0
-
-
-def test_log_odds_of_certain_and_uniform_columns():
-    ppm = np.array([[1, 0.25], [0, 0.25], [0, 0.25], [0, 0.25]])
-    scores = evaluation.log_odds(ppm, pseudocount=1)
-    np.testing.assert_allclose(scores[:, 0], [np.log2(2.5), -1, -1, -1])
-    np.testing.assert_allclose(scores[:, 1], 0, atol=1e-12)
-    skewed = evaluation.log_odds(ppm, background=(0.5, 0.25, 0.125, 0.125), pseudocount=0.0001)
-    assert skewed[0, 0] == pytest.approx(1, abs=1e-3)
-    assert skewed[2, 1] == pytest.approx(1, abs=1e-3)
-
-
-@pytest.mark.parametrize("ppm", [np.zeros((4, 2)), np.full((3, 2), 1 / 3), -np.ones((4, 1))])
-def test_log_odds_refuses_what_is_no_distribution(ppm):
-    with pytest.raises(ValueError):
-        evaluation.log_odds(ppm)
-
-
-def test_matrix_scores_by_hand():
-    matrix = np.array([[1.0, 0, 0, -1], [0, 2, 0, -1], [0, 0, 3, -1], [0, 0, 0, 4]])  # ACGT
-    matrix[0, 1] = -5
-    sequences = np.stack([encode(s) for s in ("TTACGTTT", "AAAAAAAA", "NNNNNNNN", "TTACNTTT")])
-    scores = evaluation.matrix_scores(sequences, matrix, both_strands=False)
-    assert scores.tolist() == [10, -5, 0, 7]
-
-
-def naive_best(codes, matrix):
-    table = np.vstack([matrix, np.zeros(matrix.shape[1])])
-    windows = range(len(codes) - matrix.shape[1] + 1)
-    width = np.arange(matrix.shape[1])
-    return max(table[codes[i : i + matrix.shape[1]], width].sum() for i in windows)
-
-
-@pytest.mark.parametrize("width", [1, 2, 3, 4, 7, 9])
-def test_matrix_scores_equal_a_plain_scan(width):
-    rng = np.random.default_rng(width)
-    codes = rng.integers(0, 5, (20, 9)).astype(np.uint8)
-    matrix = rng.normal(size=(4, width))
-    forward = [naive_best(row, matrix) for row in codes]
-    reverse = [naive_best(reverse_complement(row), matrix) for row in codes]
-    np.testing.assert_allclose(evaluation.matrix_scores(codes, matrix, False, block=64), forward)
-    np.testing.assert_allclose(
-        evaluation.matrix_scores(codes, matrix), np.maximum(forward, reverse)
-    )
-
-
-def test_matrix_scores_do_not_depend_on_the_strand():
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 4, (10, 30)).astype(np.uint8)
-    matrix = rng.normal(size=(4, 8))
-    np.testing.assert_allclose(
-        evaluation.matrix_scores(codes, matrix),
-        evaluation.matrix_scores(reverse_complement(codes), matrix),
-    )
-
-
-def test_short_sequences_take_every_placement():
-    matrix = np.array([[1.0, 0, 8], [0, 0, 0], [0, 5, 0], [0, 0, 0]])
-    assert evaluation.matrix_scores(encode("A")[None], matrix, False).tolist() == [8]
-    assert evaluation.matrix_scores(encode("AG")[None], matrix, False).tolist() == [6]
-    assert evaluation.matrix_scores(np.empty((0, 5), np.uint8), matrix).shape == (0,)
-
-
-def test_matrix_scores_refuse_infinite_log_odds():
-    with pytest.raises(ValueError, match="pseudocount"):
-        evaluation.matrix_scores(encode("ACGT")[None], np.full((4, 2), -np.inf))

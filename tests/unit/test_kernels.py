@@ -1,16 +1,20 @@
 """Kernels of hand-made models, read off as motifs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from builders import bin_store_of, genome_of, info_of, random_codes, store_of
 
 from motifloom import kernels, models
-from motifloom.databases import annotate_files
 from motifloom.files import read_table
-from motifloom.kernels import export_motifs
-from motifloom.motifs import consensus, read_meme, read_motifs
+from motifloom.kernels import MotifFiles, export_motifs
+from motifloom.matches import annotate_files
+from motifloom.motif_files import read_meme, read_motifs
+from motifloom.motifs import consensus
 from motifloom.sequences import decode, encode, one_hot, reverse_complement
+from motifloom.store import SequenceStore
 
 WORDS = ("GATTA", "CCGCC")
 
@@ -50,9 +54,19 @@ def site_store(tmp_path, **info):
 
 
 def export(tmp_path, weights, store, **settings):
-    export_motifs(weights, store, tmp_path / "m.meme", tmp_path / "m.tsv", **settings)
-    table = read_table(tmp_path / "m.tsv", ("consensus", "kernel"))
-    return table.set_index("kernel"), {m.name: m for m in read_meme(tmp_path / "m.meme")}
+    export_motifs(weights, store, files_in(tmp_path), **settings)
+    table = read_table(tmp_path / "kernels.tsv", ("consensus", "kernel", "motif", "strand"))
+    return table.set_index("kernel"), {m.name: m for m in read_meme(tmp_path / "kernels.meme")}
+
+
+def files_in(folder):
+    names = ("kernels.meme", "kernels.tsv", "motifs.meme", "motifs.jaspar", "motifs.transfac")
+    return MotifFiles(*(folder / name for name in (*names, "motifs.tsv", "positions.tsv")))
+
+
+def motifs_in(folder):
+    texts = ("kernel", "kernels", "consensus", "metric", "status")
+    return read_table(folder / "motifs.tsv", texts)
 
 
 def test_kernels_come_back_as_motifs(tmp_path):
@@ -78,7 +92,7 @@ def test_both_strands_of_a_kernel(tmp_path):
 def test_rna_kernels_have_one_strand_and_u(tmp_path):
     weights = save(tmp_path / "w.safetensors", [network_of()], alphabet="rna")
     export(tmp_path, weights, site_store(tmp_path, alphabet="rna"))
-    text = (tmp_path / "m.meme").read_text()
+    text = (tmp_path / "kernels.meme").read_text()
     assert "ALPHABET= ACGU" in text
     assert "strands: +\n" in text
 
@@ -101,12 +115,114 @@ def test_without_negatives_or_a_linear_readout_there_are_no_effects(tmp_path):
         store = site_store(tmp_path)
 
 
-def test_the_best_member_is_shown(tmp_path):
+def test_kernels_of_all_members_are_read_off(tmp_path):
     networks = [network_of(), network_of(("ATTAT", "TTTTT"))]
-    store = site_store(tmp_path)
     weights = save(tmp_path / "w.safetensors", networks, best_member=1)
-    table, _ = export(tmp_path, weights, store)
-    assert table.consensus.to_dict() == {"k00": "ATTAT", "k01": "TTTTT"}
+    table, _ = export(tmp_path, weights, site_store(tmp_path))
+    assert table.consensus.to_dict() == {
+        "m0k00": "GATTA", "m0k01": "", "m1k00": "ATTAT", "m1k01": "TTTTT",
+    }  # fmt: skip
+    assert table.member.tolist() == [0, 0, 1, 1]
+    assert table.status.tolist() == ["weak", "never fires", "weak", "weak"]
+    assert len(motifs_in(tmp_path)) == 0
+    assert read_meme(tmp_path / "motifs.meme") == []
+
+
+def planted_store(path, word="GATTACCA", n=40):
+    """Sites with a word on either strand and others without, in all splits."""
+    random = np.random.default_rng(0)
+    codes = random.integers(1, 4, size=(3 * n, 30), dtype=np.uint8)  # no A: no site by chance
+    codes[: 2 * n, 10:18] = encode(word)
+    codes[n : 2 * n] = reverse_complement(codes[n : 2 * n])
+    split = np.resize(["train", "validation", "test"], 3 * n)
+    labels = [1] * 2 * n + [0] * n
+    order = random.permutation(3 * n)
+    store_of(codes[order], np.array(labels)[order], split).write(path)
+    return path
+
+
+def both_strand_network(words, weights, **settings):
+    network = models.DeepBind(30, len(words), 8, both_strands=True, **settings)
+    with torch.no_grad():
+        bank = one_hot(np.stack([encode(word) for word in words]))
+        network.conv.weight.copy_(torch.from_numpy(bank))
+        network.conv.bias.fill_(-7.0)
+        network.dense.weight.copy_(torch.tensor([weights]))
+    return network
+
+
+def planted_ensemble(tmp_path):
+    """Two networks with the word, one in reverse too; a third kernel that never fires."""
+    turned = decode(reverse_complement(encode("GATTACCA")))
+    networks = [
+        both_strand_network(("GATTACCA", "AAAAAAAA"), (3.0, 1.0)),
+        both_strand_network((turned, "AAAAAAAA"), (2.0, 1.0)),
+    ]
+    return save(tmp_path / "w.safetensors", networks)
+
+
+def test_kernels_that_hold_one_motif_are_one_row(tmp_path):
+    store = planted_store(tmp_path / "s.safetensors")
+    table, _ = export(tmp_path, planted_ensemble(tmp_path), store)
+    assert table.status.fillna("").tolist() == ["", "never fires", "redundant", "never fires"]
+    assert table.motif.tolist() == ["m0k00", "", "m0k00", ""]
+    assert table.strand.tolist() == ["+", "", "-", ""]
+    (row,) = motifs_in(tmp_path).itertuples()
+    assert (row.kernel, row.kernels, row.consensus) == ("m0k00", "m0k00,m1k00-", "GATTACCA")
+    assert (row.n_kernels, row.n_members, row.members, row.width) == (2, 2, 2, 8)
+    assert row.n_sites == row.n_sequences
+    # Sites lie at 10 to 18 of 30, in the other half at 12 to 20.
+    assert abs(row.position_mean) < 1
+    assert 0.3 < row.reverse_share < 0.7
+
+
+def test_silencing_a_motif_costs_what_it_is_worth(tmp_path):
+    store = planted_store(tmp_path / "s.safetensors")
+    table, _ = export(tmp_path, planted_ensemble(tmp_path), store)
+    (row,) = motifs_in(tmp_path).itertuples()
+    # With it every site is told apart, without it none.
+    assert (row.validation_drop, row.test_drop, row.metric) == (0.5, 0.5, "auroc")
+    # The other member still tells them apart.
+    assert table.validation_drop.tolist() == [0, 0, 0, 0]
+
+
+def test_positions_are_counted_by_strand(tmp_path):
+    store = planted_store(tmp_path / "s.safetensors")
+    export(tmp_path, planted_ensemble(tmp_path), store)
+    (row,) = motifs_in(tmp_path).itertuples()
+    table = read_table(tmp_path / "positions.tsv", ("kernel",))
+    assert list(table) == ["kernel", "start", "end", "forward", "reverse"]
+    # The middle of the forward sites is at 14 - 15, that of the reverse ones at 16 - 15.
+    assert table.start.tolist() == [-5, 0] and table.end.tolist() == [0, 5]
+    assert table.forward[0] + table.reverse[1] == row.n_sites
+    assert table.forward[1] == table.reverse[0] == 0
+
+
+def test_the_other_strand_gives_the_same_motifs(tmp_path):
+    store = planted_store(tmp_path / "s.safetensors")
+    export(tmp_path, planted_ensemble(tmp_path), store)
+    before = motifs_in(tmp_path)
+    opened = SequenceStore.open(store)
+    turned = replace(opened, codes=reverse_complement(np.array(opened.codes)))
+    turned.write(tmp_path / "turned.safetensors")
+    export(tmp_path, planted_ensemble(tmp_path), tmp_path / "turned.safetensors")
+    after = motifs_in(tmp_path)
+    assert after.consensus.tolist() == before.consensus.tolist()
+    assert after.n_sites.tolist() == before.n_sites.tolist()
+    assert after.position_mean[0] == -before.position_mean[0]
+    assert after.reverse_share[0] == pytest.approx(1 - before.reverse_share[0])
+
+
+def test_other_formats_read_back_by_biopython(tmp_path):
+    from Bio import motifs as formats
+
+    export(tmp_path, planted_ensemble(tmp_path), planted_store(tmp_path / "s.safetensors"))
+    (row,) = motifs_in(tmp_path).itertuples()
+    for name, form in (("motifs.jaspar", "jaspar"), ("motifs.transfac", "transfac")):
+        with open(tmp_path / name) as stream:
+            (found,) = formats.parse(stream, form)
+        assert str(found.consensus) == "GATTACCA"
+        assert sum(found.counts[base][0] for base in "ACGT") == row.n_sites
 
 
 def test_top_sequences_by_score(tmp_path):
@@ -135,7 +251,7 @@ def test_equal_scores_have_no_sites(tmp_path):
     table, motifs = export(tmp_path, save(tmp_path / "w.safetensors", [network_of()]), store)
     assert table.n_sites.tolist() == [0, 0]
     assert motifs == {}
-    assert len(read_motifs(tmp_path / "m.meme", tmp_path / "m.tsv")) == 2
+    assert read_motifs(tmp_path / "motifs.meme", tmp_path / "motifs.tsv") == []
 
 
 @pytest.mark.parametrize("recipe", ["danq", "halfmax"])
@@ -176,17 +292,15 @@ def test_sites_of_bins_lie_in_the_bin(tmp_path):
     assert table.consensus["k00"] == "GATTA"
 
 
-def test_sites_of_many_bins_come_from_some_of_them(monkeypatch):
+def test_sites_of_many_bins_come_from_some_of_them():
     records = {"chr1": decode(random_codes(0, 1, 600)[0])}
     labels = [[i % 2] for i in range(60)]
     bins = bin_store_of(
         records, ["chr1"] * 60, 10 * np.arange(60), labels, ["train"] * 60, bin=10, context=10
     )
-    monkeypatch.setattr(kernels, "_MOST_BINS", 7)
-    found = kernels._labelled_bins(bins, 4)
+    rows = np.flatnonzero(bins.labelled())
     # Of the 30 labelled ones, from the first to the last.
-    rows = 1 + 2 * np.array([0, 4, 9, 14, 19, 24, 29])
-    assert found.tolist() == bins.codes(rows).tolist()
+    assert kernels._spread(rows, 7).tolist() == [1 + 2 * i for i in (0, 4, 9, 14, 19, 24, 29)]
 
 
 def test_a_stem_has_motifs_like_any_kernels(tmp_path):
@@ -211,11 +325,13 @@ def test_networks_without_kernels_have_no_motifs(tmp_path, network):
     table, motifs = export(tmp_path, weights, tmp_path / "s.safetensors")
     assert len(table) == 0 and not motifs
     annotate_files(
-        tmp_path / "m.meme", tmp_path / "m.tsv", tmp_path / "m.meme",
-        tmp_path / "matches.tsv", tmp_path / "logos",
+        tmp_path / "motifs.meme", tmp_path / "motifs.tsv", tmp_path / "kernels.tsv",
+        tmp_path / "motifs.meme", tmp_path / "matches.tsv", tmp_path / "summary.tsv",
+        tmp_path / "logos",
         own={}, dataset="d", model="lstm", alphabet="dna", release="JASPAR2026", limit=3,
     )  # fmt: skip
     assert len(read_table(tmp_path / "matches.tsv")) == 0
+    assert "no kernels" in read_table(tmp_path / "summary.tsv").note[0]
 
 
 def test_matrices_that_kernels_started_from_are_named(tmp_path):
@@ -232,5 +348,10 @@ def test_the_same_bytes_twice(tmp_path):
     found = []
     for _ in range(2):
         export(tmp_path, weights, tmp_path / "s.safetensors")
-        found.append([(tmp_path / name).read_bytes() for name in ("m.meme", "m.tsv")])
+        found.append(
+            [
+                (tmp_path / name).read_bytes()
+                for name in ("kernels.meme", "kernels.tsv", "motifs.tsv")
+            ]
+        )
     assert found[0] == found[1]

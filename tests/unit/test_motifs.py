@@ -8,21 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motifloom.files import InputError, write_table
+from motifloom.motif_files import read_meme, read_motifs, write_meme
 from motifloom.motifs import (
+    MOTIF_COLUMNS,
     Motif,
-    best_windows,
+    Places,
     consensus,
     information,
     kernels_to_pwms,
     motif_table,
+    position_table,
     rank_motifs,
-    read_meme,
-    read_motifs,
     shuffle_columns,
     trim,
-    write_meme,
 )
 from motifloom.sequences import encode, one_hot, reverse_complement
+from motifloom.sites import best_windows
 
 UNIFORM = np.full((4, 1), 0.25)
 
@@ -161,7 +162,7 @@ def test_the_block_size_does_not_matter(monkeypatch):
     kernels, bias = generator.normal(size=(3, 4, 7)), np.zeros(3)
     whole = best_windows(codes, kernels, True)
     pwms = kernels_to_pwms(kernels, bias, codes, recipe="halfmax")
-    monkeypatch.setattr("motifloom.motifs.SCAN_BYTES", 1)
+    monkeypatch.setattr("motifloom.sites.SCAN_BYTES", 1)
     for one, other in zip(whole, best_windows(codes, kernels, True), strict=True):
         np.testing.assert_array_equal(one, other)
     for one, other in zip(
@@ -290,19 +291,42 @@ def test_rank_is_by_effect_then_by_sites_times_information_and_dead_last():
     assert [m.name for m in ranked] == ["strong", "weak", "large", "small", "dead"]
 
 
+def test_the_validation_drop_ranks_first():
+    unmeasured, less = motif("unmeasured", effect=9.0), motif("less", validation_drop=-0.1)
+    more = motif("more", validation_drop=0.2, effect=-1.0)
+    ranked = rank_motifs([unmeasured, less, more])
+    assert [m.name for m in ranked] == ["more", "less", "unmeasured"]
+
+
 def test_motif_table():
     dead = Motif("k01", np.full((4, 4), 0.25), recipe="danq", n_sequences=20)
-    alive = motif("k00", "GATT", recipe="danq", n_sequences=20, initialised_from="MA0265.3")
+    alive = motif(
+        "k00", "GATT", recipe="danq", n_sequences=20, initialised_from="MA0265.3",
+        kernels=("k00", "k07-"), n_members=1, validation_drop=0.25, metric="auroc",
+        places=Places(np.array([[-1.5, 2.5], [0, 0]]), np.array([[4, 4], [2, 0]])),
+    )  # fmt: skip
     table = motif_table([dead, alive])
-    assert table.columns.tolist() == [
-        "rank", "kernel", "n_sites", "n_sequences", "information", "effect", "recipe",
-        "initialised_from", "consensus",
-    ]  # fmt: skip
-    assert table.drop(columns="effect").to_numpy().tolist() == [
-        [1, "k00", 10, 20, 8.0, "danq", "MA0265.3", "GATT"],
-        [2, "k01", 0, 20, 0.0, "danq", "", ""],
+    assert tuple(table) == MOTIF_COLUMNS
+    first = table.iloc[0]
+    assert first["kernels"] == "k00,k07-" and first["n_kernels"] == 2
+    assert (first["width"], first["consensus"], first["reverse_share"]) == (4, "GATT", 0.2)
+    assert first["position_mean"] == pytest.approx((4 * -1.5 + 4 * 2.5) / 10)
+    texts = ["rank", "kernel", "n_sites", "n_sequences", "information", "initialised_from"]
+    assert table[texts].to_numpy().tolist() == [
+        [1, "k00", 10, 20, 8.0, "MA0265.3"],
+        [2, "k01", 0, 20, 0.0, ""],
     ]
     assert table["effect"].isna().all()
+
+
+def test_sites_are_counted_by_their_middle():
+    places = Places(np.array([[-5.0, -4.5, 4.5], [5.0, 0, 0]]), np.array([[1, 2, 3], [4, 0, 0]]))
+    table = position_table([motif("k00", places=places), motif("k01")])
+    assert table.to_numpy().tolist() == [
+        ["k00", -5, 0, 3, 0],
+        ["k00", 0, 5, 3, 0],
+        ["k00", 5, 10, 0, 4],
+    ]
 
 
 def test_motifs_come_back_from_their_two_files(tmp_path):
@@ -313,8 +337,11 @@ def test_motifs_come_back_from_their_two_files(tmp_path):
     first, second = read_motifs(tmp_path / "m.meme", tmp_path / "m.tsv")
     np.testing.assert_array_equal(first.matrix, alive.matrix)
     np.testing.assert_array_equal(second.matrix, UNIFORM)
-    again = motif_table([first, second])
-    pd.testing.assert_frame_equal(again, motif_table([dead, alive]))
+    # Of a motif without sites the file holds no matrix.
+    again, before = (
+        motif_table(pair).drop(columns="width") for pair in ([first, second], [dead, alive])
+    )
+    pd.testing.assert_frame_equal(again, before)
 
 
 def test_shuffled_columns_keep_their_information():

@@ -8,11 +8,12 @@ import pytest
 import torch
 from builders import bin_store_of, genome_of, info_of, store_of
 
-from motifloom import models, scoring
+from motifloom import models, scoring, window_evaluation, window_scores
 from motifloom.baselines import write_scores
 from motifloom.evaluation import TEXT_COLUMNS
 from motifloom.files import InputError, read_table
-from motifloom.motifs import Motif, write_meme
+from motifloom.motif_files import write_meme
+from motifloom.motifs import Motif
 from motifloom.sequences import decode, encode, one_hot, reverse_complement
 from motifloom.store import read_arrays, write_arrays
 
@@ -62,12 +63,13 @@ def windows_store(**info):
 
 def evaluate(tmp_path, store, weights, motif="", baselines=()):
     store.write(tmp_path / "sequences.safetensors")
-    scoring.evaluate_windows(
+    window_evaluation.evaluate_windows(
         tmp_path / "sequences.safetensors",
         weights,
         tmp_path / "metrics.tsv",
         tmp_path / "curves.tsv",
         tmp_path / "curves.svg",
+        tmp_path / "scores.safetensors",
         dataset="set1",
         tf="TF1",
         motif=motif,
@@ -185,19 +187,19 @@ def shared_store(**info):
 def test_positives_that_share_a_31mer_go_with_the_negatives_made_for_them():
     store = shared_store()
     rows = store.rows("test")
-    found = scoring.shares_with_training(store, rows)
+    found = window_scores.shares_with_training(store, rows)
     assert found.tolist() == [True, False, True, False, True, False, False]
     # One strand of RNA is not the other, and the negative that holds it is no positive.
-    alone = scoring.shares_with_training(shared_store(alphabet="rna"), rows)
+    alone = window_scores.shares_with_training(shared_store(alphabet="rna"), rows)
     assert not alone.any()
     store.targets[7] = 0
-    assert not scoring.shares_with_training(store, rows).any()
+    assert not window_scores.shares_with_training(store, rows).any()
 
 
 def test_validation_positives_were_learned_from_too():
     store = shared_store()
     store.split[7] = 1
-    assert scoring.shares_with_training(store, store.rows("test")).sum() == 3
+    assert window_scores.shares_with_training(store, store.rows("test")).sum() == 3
 
 
 def test_distinct_windows_are_further_rows(tmp_path):
@@ -291,7 +293,7 @@ def test_the_same_bytes_twice(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         evaluate(folder, windows_store(), {"mine": deepbind(folder / "w.safetensors")})
-        files = ("metrics.tsv", "curves.tsv", "curves.svg")
+        files = ("metrics.tsv", "curves.tsv", "curves.svg", "scores.safetensors")
         found.append([(folder / file).read_bytes() for file in files])
     assert found[0] == found[1]
 
@@ -409,6 +411,7 @@ def evaluate_set(tmp_path, scores, dataset, motif=""):
         {"danq": scores},
         deepbind(tmp_path / "w.safetensors", members=(1.0, 1.0)),
         tmp_path / "metrics.tsv",
+        tmp_path / "comparisons.tsv",
         dataset=dataset,
         tf="TF1",
         motif=motif,
@@ -432,6 +435,41 @@ def test_evaluated_bins(tmp_path, meme):
     assert table.members.tolist() == [1, 2, 1] * 2
     # Two equal members, and the ensemble alone has any.
     assert table.auroc_members_sd.fillna(-1).tolist() == [-1, 0, -1] * 2
+
+
+def test_bins_compare_deepbind_with_each_and_networks_with_each_other(tmp_path, meme):
+    bins_store(tmp_path)
+    scores = write_predictions(tmp_path, [[5, 0], [4, 0], [3, 0], [9, 0], [1, 0]])
+    evaluate_set(tmp_path, scores, "set1", meme)
+    found = read_table(tmp_path / "comparisons.tsv")
+    assert found.model.tolist() == ["tiny"] * 8
+    assert found.other.tolist() == ["pwm", "pwm", "danq", "danq"] * 2
+    assert found.metric.tolist() == ["auroc", "auprc"] * 4
+    assert found.examples.tolist() == ["bins"] * 4 + ["bins-all"] * 4
+    assert found.negatives.tolist() == ["bins"] * 8
+    assert found.n.tolist() == [4] * 4 + [5] * 4
+    # As above: DanQ ranks the unsampled bin first.
+    assert found.difference.tolist()[::2] == pytest.approx([0, 0, 0, 1 / 3])
+    evaluate_set(tmp_path, scores, "set3")
+    assert len(read_table(tmp_path / "comparisons.tsv")) == 0
+
+
+def test_kept_scores_are_those_of_test_and_validation_windows(tmp_path, meme):
+    weights = deepbind(tmp_path / "w.safetensors", members=(1.0, 2.0))
+    write_scores(np.arange(6), tmp_path / "kmer.safetensors", "kmer", "all 6-mers")
+    paths = [tmp_path / "kmer.safetensors"]
+    evaluate(tmp_path, windows_store(), {"mine": weights}, meme, paths)
+    kept = window_scores.WindowScores.open(tmp_path / "scores.safetensors")
+    assert kept.models == ["mine", "mine-single", "pwm", "kmer"]
+    assert [model["logit"] for model in kept.info["models"]] == [True, True, False, False]
+    assert kept.row.tolist() == [0, 1, 2, 3, 4, 5, 7]
+    assert kept.label.tolist() == [1, 1, 0, 0, 0, 0, 1]
+    assert kept.of_split("test").tolist() == [True] * 6 + [False]
+    assert kept.scores[0].tolist() == pytest.approx([6, 4.5, 1.5, 4.5, 1.5, 4.5, 1.5])
+    assert kept.scores[1].tolist() == pytest.approx([4, 3, 1, 3, 1, 3, 1])
+    assert kept.scores[3].tolist()[:6] == [0, 1, 2, 3, 4, 5]
+    assert np.isnan(kept.scores[3, 6])
+    assert kept.info["positives"] == {"train": 1, "validation": 1, "test": 2}
 
 
 def test_bins_are_scored_alike_in_blocks(tmp_path, meme, monkeypatch):

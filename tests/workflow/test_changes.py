@@ -6,30 +6,39 @@ import re
 import pytest
 from projects import Project, copy_source
 
-SUMMARIES = {"collect_metrics", "collect_matches", "draw_comparison", "write_report", "all"}
+OF_METRICS = {"collect_metrics", "collect_comparisons", "collect_calibration", "compute_bands"}
+OF_MOTIFS = {"collect_matches", "collect_motif_summaries", "cluster_motifs"}
+SUMMARIES = OF_METRICS | OF_MOTIFS | {"draw_comparison", "write_report", "all"}
 NEW = ("NEW", "SPI1", "peaks", "data/SPI1.bed.gz", "", "dna", "binary", "data/motifs.meme#SPI1")
 # Rules that the tiny project has no job of.
 IDLE = {
     "simulate_example",
     "download",
     "score_sequences",
+    "export_onnx",
     "assign_folds",
     "collect_folds",
     "fit_lsgkm",
     "train_windows",
     "plan_multitask",
+    "discover_modisco",
+    "collect_learning_curve",
 }
 JOBS_OF_NEW = {
     "extract_windows NEW",
     "train_deepbind deepbind NEW",
     "fit_kmer NEW",
     "evaluate_windows NEW",
+    "examine_windows NEW",
+    "attribute_sequences NEW",
     "export_motifs deepbind NEW",
     "annotate_motifs deepbind NEW",
+    "share_model deepbind NEW",
 }
 
 
-WINDOW_JOBS = ("train_windows", "export_motifs", "annotate_motifs")
+WINDOW_JOBS = ("train_windows", "export_motifs", "annotate_motifs", "share_model")
+KERNEL_JOBS = ("export_motifs", "annotate_motifs", "share_model")
 
 
 def test_a_new_dataset_runs_its_own_jobs_only(copy):
@@ -46,7 +55,7 @@ def test_a_new_multitask_dataset_also_trains_the_multitask_model(copy):
     copy.datasets.append(NEW)
     copy.config["multitask"]["datasets"].append("NEW")
     jobs_of_danq = {"train_multitask danq", "predict_bins danq", "label_bins", "describe_networks"}
-    jobs_of_danq |= {f"{rule} danq multitask" for rule in ("export_motifs", "annotate_motifs")}
+    jobs_of_danq |= {f"{rule} danq multitask" for rule in KERNEL_JOBS}
     jobs_of_danq |= {f"evaluate_bins {name}" for name in ("GATA1", "SPI1.rep-2+b", "NEW")}
     assert copy.plan().jobs == JOBS_OF_NEW | jobs_of_danq | SUMMARIES
 
@@ -66,21 +75,24 @@ def test_new_peaks_of_one_dataset_leave_the_others_alone(copy):
 def test_a_baseline_more_is_fitted_and_reported_where_labels_are_binary(copy):
     copy.config["baselines"] = {"lsgkm": True}
     names = ("GATA1", "SPI1.rep-2+b", "MYC")
-    jobs = {f"{rule} {name}" for rule in ("fit_lsgkm", "evaluate_windows") for name in names}
-    assert copy.plan().jobs == jobs | SUMMARIES - {"collect_matches"}
+    rules = ("fit_lsgkm", "evaluate_windows", "examine_windows", "share_model deepbind")
+    jobs = {f"{rule} {name}" for rule in rules for name in names}
+    assert copy.plan().jobs == jobs | SUMMARIES - OF_MOTIFS
 
 
 def test_without_the_kmer_baseline_nothing_is_fitted(copy):
     copy.config["baselines"] = {"kmer": False}
-    judged = {f"evaluate_windows {row[0]}" for row in copy.datasets}
-    assert copy.plan().jobs == judged | SUMMARIES - {"collect_matches"}
+    rules = ("evaluate_windows", "examine_windows", "share_model deepbind")
+    judged = {f"{rule} {row[0]}" for rule in rules for row in copy.datasets}
+    assert copy.plan().jobs == judged | SUMMARIES - OF_MOTIFS
 
 
 def test_a_comparison_network_trains_on_every_dataset(copy):
     copy.config["models"]["windows"] = ["resnet"]
     names = [row[0] for row in copy.datasets]
     jobs = {f"{rule} resnet {name}" for rule in WINDOW_JOBS for name in names}
-    jobs |= {f"evaluate_windows {name}" for name in names}
+    rules = ("evaluate_windows", "examine_windows", "share_model deepbind")
+    jobs |= {f"{rule} {name}" for rule in rules for name in names}
     assert copy.plan().jobs == jobs | SUMMARIES
 
 
@@ -90,15 +102,16 @@ def test_another_multitask_network_trains_alone(copy):
         "lstm_units": 0
     }
     jobs = {"train_multitask cnn", "predict_bins cnn", "describe_networks"}
-    jobs |= {f"{rule} cnn multitask" for rule in ("export_motifs", "annotate_motifs")}
+    jobs |= {f"{rule} cnn multitask" for rule in KERNEL_JOBS} | {"share_model danq multitask"}
     jobs |= {f"evaluate_bins {name}" for name in ("GATA1", "SPI1.rep-2+b")}
     assert copy.plan().jobs == jobs | SUMMARIES
 
 
 def test_another_known_motif_trains_nothing_again(copy):
     copy.datasets[0] = (*copy.datasets[0][:-1], "data/motifs.meme#SPI1")
-    judged = {f"{rule} GATA1" for rule in ("evaluate_windows", "evaluate_bins")}
-    judged |= {"annotate_motifs deepbind GATA1", "annotate_motifs danq multitask"}
+    judged = {f"{rule} GATA1" for rule in ("evaluate_windows", "examine_windows", "evaluate_bins")}
+    models = ("deepbind GATA1", "danq multitask")
+    judged |= {f"{rule} {model}" for rule in ("annotate_motifs", "share_model") for model in models}
     assert copy.plan().jobs == judged | SUMMARIES
 
 

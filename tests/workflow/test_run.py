@@ -7,22 +7,19 @@ from html.parser import HTMLParser
 from projects import CONFIG, DATASETS, make_project
 
 from motifloom.evaluation import METRIC_COLUMNS, ONE_CLASS
+from motifloom.matches import MATCH_COLUMNS, SUMMARY_COLUMNS
 
-MATCH_COLUMNS = [
-    "dataset",
-    "model",
-    "kernel",
-    "n_sites",
-    "information",
-    "initialised_from",
-    "match",
-    "match_name",
-    "evalue",
-    "recovers",
-]
 NAMES = [row[0] for row in DATASETS]
 MULTITASK = CONFIG["multitask"]["datasets"]
 MODELS = [("deepbind", name) for name in NAMES] + [("danq", "multitask")]
+
+
+# Pictures, as many as there is to draw.
+DRAWN = (
+    r"motifs/\w+/[^/]+/logos/\w+(\.pair)?\.(svg|png)",
+    r"families/logos/\w+\.(svg|png)",
+    r"attribution/[^/]+/drawn/\d+\.svg",
+)
 
 
 def read_rows(path):
@@ -43,27 +40,37 @@ def expected_outputs():
     expected |= {"genome/genome.safetensors", "genome/chrom.sizes", "motifs/database.meme"}
     expected |= {"multitask/bins.safetensors", "multitask/qc.tsv"}
     expected |= {"models/danq/multitask/test_scores.safetensors"}
-    expected |= {f"evaluation/{name}/bins.metrics.tsv" for name in MULTITASK}
+    expected |= {"comparisons.tsv", "calibration.tsv", "bands.tsv", "motif_summary.tsv"}
+    expected |= {"families.tsv", "families/members.tsv", "families/families.meme"}
+    attributed = ("sequences.tsv", "attributions.safetensors")
+    expected |= {f"attribution/{name}/{file}" for name in NAMES for file in attributed}
+    judged = ("bins.metrics.tsv", "bins.comparisons.tsv")
+    expected |= {f"evaluation/{name}/{file}" for name in MULTITASK for file in judged}
     for name in NAMES:
         expected |= {f"sequences/{name}/{file}" for file in ("sequences.safetensors", "qc.tsv")}
         fitted = ("test_scores.safetensors", "choice.tsv", "weights.tsv")
         expected |= {f"baselines/kmer/{name}/{file}" for file in fitted}
         windows = ("windows.metrics.tsv", "windows.curves.tsv", "windows.svg")
+        windows += ("scores.safetensors", "comparisons.tsv", "reliability.tsv", "calibration.json")
+        examined = ("calibration", "composition", "distributions")
+        windows += tuple(f"{file}.{suffix}" for file in examined for suffix in ("tsv", "svg"))
         expected |= {f"evaluation/{name}/{file}" for file in windows}
     for model, name in MODELS:
         trained = ("weights.safetensors", "history.tsv", "history.svg")
         if model == "deepbind":
             trained += ("search.tsv", "trainings.tsv")
-        expected |= {f"models/{model}/{name}/{file}" for file in trained}
-        read_off = ("motifs.meme", "motifs.tsv", "matches.tsv")
+        shared = ("card.json", "motifs.meme")
+        expected |= {f"models/{model}/{name}/{file}" for file in trained + shared}
+        read_off = ("kernels.meme", "kernels.tsv", "positions.tsv", "matches.tsv", "summary.tsv")
+        read_off += tuple(f"motifs.{form}" for form in ("meme", "jaspar", "transfac", "tsv"))
         expected |= {f"motifs/{model}/{name}/{file}" for file in read_off}
     return expected
 
 
 def test_every_output_is_there_and_nothing_else(finished):
     found = files_below(finished.results)
-    logos = {name for name in found if re.fullmatch(r"motifs/\w+/[^/]+/logos/\w+\.(svg|png)", name)}
-    assert found - logos == expected_outputs()
+    drawn = {name for name in found if any(re.fullmatch(one, name) for one in DRAWN)}
+    assert found - drawn == expected_outputs()
     assert all((finished.results / name).stat().st_size for name in found)
     assert all((finished.results / f"motifs/{m}/{d}/logos").is_dir() for m, d in MODELS)
 
@@ -135,16 +142,32 @@ def test_qc_counts_what_was_read(finished):
         assert (first["stage"], first["count"]) == ("peaks read", expected)
 
 
-def test_matches_list_every_kernel_of_every_model(finished):
+def test_every_kernel_of_every_model_is_listed(finished):
+    for model, name in MODELS:
+        rows = read_rows(finished.results / f"motifs/{model}/{name}/kernels.tsv")
+        # DeepBinds have two members, or one for scores, and DanQ one; each of eight kernels.
+        assert len({row["kernel"] for row in rows}) == len(rows)
+        assert len(rows) in ({8} if model == "danq" else {8, 16})
+
+
+def test_matches_list_every_motif_by_rank(finished):
     rows = read_rows(finished.results / "matches.tsv")
-    assert list(rows[0]) == MATCH_COLUMNS
-    kernels = [(row["model"], row["dataset"], row["kernel"]) for row in rows]
-    assert len(set(kernels)) == len(kernels)
-    assert {kernel[:2] for kernel in kernels} == set(MODELS)
-    per_model = [sum(kernel[:2] == model for kernel in kernels) for model in MODELS]
-    # Two members of eight kernels each, and one DanQ of eight.
-    assert set(per_model[:-1]) <= {8, 16}
-    assert per_model[-1] == 8
+    assert tuple(rows[0]) == MATCH_COLUMNS
+    listed = [(row["model"], row["dataset"], row["kernel"], row["rank"]) for row in rows]
+    assert len(set(listed)) == len(listed)
+    motifs = {
+        (model, name, row["kernel"])
+        for model, name in MODELS
+        for row in read_rows(finished.results / f"motifs/{model}/{name}/motifs.tsv")
+    }
+    assert {one[:3] for one in listed if one[3] == "1"} == motifs
+
+
+def test_matches_stand_beside_those_of_chance(finished):
+    rows = read_rows(finished.results / "motif_summary.tsv")
+    assert tuple(rows[0]) == SUMMARY_COLUMNS
+    assert [(row["model"], row["dataset"]) for row in rows] == MODELS
+    assert all(float(row["matched_by_chance"]) >= 0 for row in rows)
 
 
 class Text(HTMLParser):
@@ -188,10 +211,15 @@ def test_logs_and_benchmarks_are_written(finished):
         "evaluate_bins": MULTITASK,
         "export_motifs": [f"{model}/{name}" for model, name in MODELS],
         "annotate_motifs": [f"{model}/{name}" for model, name in MODELS],
+        "share_model": [f"{model}/{name}" for model, name in MODELS],
+        "examine_windows": NAMES,
+        "attribute_sequences": NAMES,
     }
     jobs = {f"{rule}/{job}" for rule, jobs in rules.items() for job in jobs}
     jobs |= {"encode_genome", "label_bins", "prepare_database", "describe_networks"}
     summaries = {"collect_metrics", "collect_matches", "draw_comparison", "write_report"}
+    summaries |= {"collect_comparisons", "collect_calibration", "compute_bands"}
+    summaries |= {"collect_motif_summaries", "cluster_motifs"}
     logs = {name for name in files_below(finished.logs) if name.endswith(".log")}
     assert logs == {f"{job}.log" for job in jobs | summaries}
     timed = files_below(finished.logs / "benchmarks")

@@ -8,7 +8,7 @@ from torch import nn
 from motifloom.danq import start_from_matrices, start_uniform
 from motifloom.files import InputError
 from motifloom.models import NETWORKS
-from motifloom.motifs import read_meme
+from motifloom.motif_files import read_meme
 from motifloom.presets import MultitaskPreset
 
 # The networks that read the labelled middle of a bin.

@@ -66,7 +66,7 @@ class MotifConv(nn.Module):
         """What a scan needs to know of padding and places."""
         found = {"padding": self.padding, "unknown": 0.25 if self.padding else 0.0}
         if self.places is not None:
-            windows = x.shape[-1] + 2 * self.padding - self.weight.shape[2] + 1
+            windows = int(x.shape[-1]) + 2 * self.padding - self.weight.shape[2] + 1
             found |= {"places": self.places, "place_index": self.place_index(windows, x.device)}
         return found
 

@@ -10,20 +10,28 @@ processes that start together before it is there each compile it, hence `warm_up
 import difflib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from math import nan
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from motifloom.files import InputError, write_table
-from motifloom.motifs import PSEUDOCOUNT, Motif, rank_motifs, read_meme, read_motifs, write_meme
+from motifloom.files import InputError
+from motifloom.motif_files import read_meme, write_meme
+from motifloom.motifs import PSEUDOCOUNT, Motif, information, rank_motifs
 from motifloom.sequences import ALPHABET
 
-SIMILAR_EVALUE = 0.01  # a match, for `annotate`
+SIMILAR_EVALUE = 0.01  # a match
 SIMILAR_PVALUE = 1e-4  # the same motif again, for `non_redundant`
 LEAST_SITES = 10  # fewer windows do not make a motif worth showing
 LEAST_INFORMATION = 2.0  # bits; a motif with less is one base or a composition bias
+# Bits a column: what a column must exceed for `core_bounds` to gain by it, and what the columns it
+# keeps hold on average. Chosen by how much chance then matches, see docs/matches.md.
+_LEAST_COLUMN, _LEAST_MEAN, _STEP = 0.25, 0.6, 0.05
+TOMTOM_COLUMNS = (
+    "query", "rank", "target", "target_name", "pvalue", "evalue", "qvalue", "offset", "overlap",
+    "strand",
+)  # fmt: skip
 
 
 def load_jaspar(release: str, collection: str, tax_groups: Sequence[str] = ()) -> list[Motif]:
@@ -158,10 +166,10 @@ def write_database(
 def warm_up() -> None:
     """Compile memelite's Tomtom, if its cache on disk does not hold it yet."""
     columns = np.eye(4) * 0.9 + 0.025
-    _compare([Motif("query", columns)], [Motif("target", columns)] * 25)
+    compare([Motif("query", columns)], [Motif("target", columns)] * 25)
 
 
-def _compare(
+def compare(
     queries: Sequence[Motif], targets: Sequence[Motif], reverse_complement: bool = True
 ) -> np.ndarray:
     """float64 [5, Q, T]: p-value, score, offset, overlap and strand of each best alignment."""
@@ -179,125 +187,79 @@ def _compare(
 
 
 def tomtom(
-    queries: Sequence[Motif], targets: Sequence[Motif], reverse_complement: bool = True
-) -> pd.DataFrame:
-    """The best match of each query among the targets, one row a query.
-
-    Columns: query, target, target_name, pvalue, evalue (p-value times the number of targets),
-    offset and overlap (columns, of the query against the target as it lies on `strand`), strand
-    ("-": the target's reverse complement). Among equal p-values the higher score counts, then
-    the earlier target.
-    """
-    names = ["query", "target", "target_name", "pvalue", "evalue", "offset", "overlap", "strand"]
-    if not queries or not targets:
-        return pd.DataFrame({name: [] for name in names})
-    pvalues, scores, offsets, overlaps, strands = _compare(queries, targets, reverse_complement)
-    best = np.lexsort((-scores, pvalues), axis=1)[:, 0]
-    rows = np.arange(len(queries)), best
-    return pd.DataFrame(
-        {
-            "query": [query.name for query in queries],
-            "target": [targets[i].name for i in best],
-            "target_name": [targets[i].alt_name for i in best],
-            "pvalue": pvalues[rows],
-            "evalue": pvalues[rows] * len(targets),
-            "offset": offsets[rows].astype(int),
-            "overlap": overlaps[rows].astype(int),
-            "strand": np.where(strands[rows] == 1, "-", "+"),
-        }
-    )
-
-
-def annotate(
-    motifs: Sequence[Motif],
+    queries: Sequence[Motif],
     targets: Sequence[Motif],
-    own: Mapping[str, Motif],
-    dataset: str,
-    model: str,
-    threshold: float = SIMILAR_EVALUE,
     reverse_complement: bool = True,
+    top: int = 1,
 ) -> pd.DataFrame:
-    """Each motif's best match in a database, and the TFs whose own matrix it recovers.
+    """The `top` best matches of each query among the targets, in the queries' order, best first.
 
-    own: TF name to its matrix; matrices that the targets lack (by name) are added to them.
-    Columns: dataset, model, kernel, n_sites, information, initialised_from, match, match_name,
-    evalue, recovers. A TF is recovered by a kernel that was not started from a matrix, whose
-    best match has E < `threshold` and is the TF's own matrix or similar to it (E < `threshold`
-    with the own matrix as query). `recovers` joins such TFs with commas. It is empty below
-    LEAST_SITES or LEAST_INFORMATION: nearly flat matrices match flat stretches of others with
-    small E-values. A kernel that never fires has no match and a NaN E-value. Rows keep the
-    order of the motifs. `reverse_complement` False (RNA) compares one strand only.
+    Columns: query, rank (from 1), target, target_name, pvalue, evalue (p-value times the number
+    of targets), qvalue (Benjamini & Hochberg 1995 over the targets of that query), offset (the
+    target's column, as it lies on `strand`, under the query's first; may be negative), overlap
+    (columns), strand ("-": the target's reverse complement). Among equal p-values the higher
+    score counts, then the earlier target. Fewer rows a query where there are fewer targets.
     """
-    present = {target.name for target in targets}
-    added = {motif.name: motif for motif in own.values() if motif.name not in present}
-    targets = [*targets, *added.values()]
-    alive = [motif for motif in motifs if motif.n_sites > 0]
-    found = tomtom(alive, targets, reverse_complement).set_index("query")
-    relatives = _relatives(own, targets, threshold, reverse_complement) if len(found) else {}
-    rows = []
-    for motif in motifs:
-        match, match_name, evalue, recovers = "", "", nan, ""
-        if motif.n_sites > 0 and targets:
-            match, match_name, evalue = found.loc[motif.name, ["target", "target_name", "evalue"]]
-            if evalue < threshold and not motif.initialised_from and _is_substantial(motif):
-                recovers = ",".join(tf for tf, ids in relatives.items() if match in ids)
-        rows.append((motif.name, motif.n_sites, motif.information, motif.initialised_from,
-                     match, match_name, evalue, recovers))  # fmt: skip
-    columns = "kernel n_sites information initialised_from match match_name evalue recovers"
-    table = pd.DataFrame(rows, columns=columns.split())
-    table.insert(0, "dataset", dataset)
-    table.insert(1, "model", model)
-    return table
+    from scipy.stats import false_discovery_control  # slow to import
 
-
-def annotate_files(
-    meme: str | Path,
-    table: str | Path,
-    database: str | Path,
-    matches: str | Path,
-    logos: str | Path,
-    *,
-    own: Mapping[str, str],
-    dataset: str,
-    model: str,
-    alphabet: str,
-    release: str,
-    limit: int,
-) -> None:
-    """Write a model's matches.tsv (`annotate`) and a folder of logos (`draw_logos`).
-
-    meme, table: the model's motifs; database: MEME file of the targets; own: TF name to the
-    spec (`load_motif`) of its known motif, looked up in `release`; alphabet: "dna" or "rna";
-    limit: logos at most.
-    """
-    from motifloom.logos import draw_logos
-
-    motifs = read_motifs(meme, table)
-    targets = read_meme(database)
-    known = {tf: load_motif(spec, release) for tf, spec in own.items()}
-    both = alphabet == "dna"
-    found = annotate(motifs, targets, known, dataset, model, reverse_complement=both)
-    write_table(found, matches)
-    draw_logos(motifs, found, logos, limit, alphabet, background=targets)
-
-
-def _is_substantial(motif: Motif) -> bool:
-    return motif.n_sites >= LEAST_SITES and motif.information >= LEAST_INFORMATION
-
-
-def _relatives(
-    own: Mapping[str, Motif], targets: Sequence[Motif], threshold: float, reverse_complement: bool
-) -> dict[str, set[str]]:
-    """Names of the targets that are a TF's own matrix or similar to it, by TF."""
-    if not own:
-        return {}
-    similar = (
-        _compare(list(own.values()), targets, reverse_complement)[0] * len(targets) < threshold
+    if not queries or not targets:
+        return pd.DataFrame({name: [] for name in TOMTOM_COLUMNS})
+    pvalues, scores, offsets, overlaps, strands = compare(queries, targets, reverse_complement)
+    qvalues = false_discovery_control(np.clip(pvalues, 0, 1), axis=1)
+    best = np.lexsort((-scores, pvalues), axis=1)[:, :top]
+    chosen = best.ravel()
+    rows = np.repeat(np.arange(len(queries)), best.shape[1]), chosen
+    columns = (
+        np.repeat([query.name for query in queries], best.shape[1]),
+        np.tile(np.arange(1, best.shape[1] + 1), len(queries)),
+        [targets[i].name for i in chosen],
+        [targets[i].alt_name for i in chosen],
+        pvalues[rows],
+        pvalues[rows] * len(targets),
+        qvalues[rows],
+        offsets[rows].astype(int),
+        overlaps[rows].astype(int),
+        np.where(strands[rows] == 1, "-", "+"),
     )
-    return {
-        tf: {motif.name, *(targets[i].name for i in np.flatnonzero(row))}
-        for (tf, motif), row in zip(own.items(), similar, strict=True)
-    }
+    return pd.DataFrame(dict(zip(TOMTOM_COLUMNS, columns, strict=True)))
+
+
+def core_bounds(matrix: np.ndarray) -> tuple[int, int]:
+    """First column and column after the last of the stretch that a matrix [4, W] is compared by.
+
+    Long flat stretches resemble those of other matrices, so that whole wide kernels match almost
+    anything. The stretch is the one whose information above a floor a column is the largest; the
+    floor begins at 0.25 bits and rises until the stretch holds 0.6 bits a column on average. A
+    gap inside a motif stays where both sides outweigh it. At least one column is kept.
+
+    >>> core_bounds(np.array([[0.3, 1, 0], [0.3, 0, 1], [0.2, 0, 0], [0.2, 0, 0]]))
+    (1, 3)
+    """
+    bits = information(matrix)
+    for floor in np.arange(_LEAST_COLUMN, 2.0, _STEP):
+        start, end = _largest_stretch(bits - floor)
+        if bits[start:end].mean() >= _LEAST_MEAN:
+            break
+    return start, end
+
+
+def _largest_stretch(gains: np.ndarray) -> tuple[int, int]:
+    """Bounds of the stretch with the largest sum, at least one column (the earliest of equals)."""
+    sums = np.concatenate([[0.0], np.cumsum(gains)])
+    lowest = np.minimum.accumulate(sums[:-1])
+    end = int((sums[1:] - lowest).argmax()) + 1
+    return int(sums[:end].argmin()), end
+
+
+def core(motif: Motif) -> Motif:
+    """The motif, cut to the stretch that it is compared by (`core_bounds`)."""
+    start, end = core_bounds(motif.matrix)
+    return replace(motif, matrix=motif.matrix[:, start:end])
+
+
+def is_substantial(motif: Motif) -> bool:
+    """Whether a motif has LEAST_SITES sites and LEAST_INFORMATION bits."""
+    return motif.n_sites >= LEAST_SITES and motif.information >= LEAST_INFORMATION
 
 
 def non_redundant(
@@ -312,10 +274,10 @@ def non_redundant(
     whose Tomtom p-value against a motif already chosen is below `pvalue`. `background`: further
     targets whose columns make the p-values' background, best a motif database.
     """
-    ranked = [motif for motif in rank_motifs(motifs) if _is_substantial(motif)]
+    ranked = [motif for motif in rank_motifs(motifs) if is_substantial(motif)]
     if len(ranked) < 2 or limit < 2:
         return ranked[:limit]
-    similar = _compare(ranked, [*ranked, *background])[0] < pvalue
+    similar = compare(ranked, [*ranked, *background])[0] < pvalue
     chosen: list[int] = []
     for candidate in range(len(ranked)):
         if len(chosen) < limit and not similar[candidate, chosen].any():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from motifloom import networks
 from motifloom.files import InputError, write_table
+from motifloom.metrics import auroc, pearson
 from motifloom.presets import DeepBindPreset
 from motifloom.search import (
     Judge,
@@ -23,6 +24,7 @@ from motifloom.search import (
     train_together,
 )
 from motifloom.store import SequenceStore
+from motifloom.subsets import nested_subset
 from motifloom.weights import write_weights
 
 log = logging.getLogger(__name__)
@@ -46,19 +48,21 @@ def train_deepbind(
     loss: str = "mse",
     device: str = "cpu",
     threads: int = 1,
+    share: float = 1.0,
 ) -> None:
     """Calibrate a preset, train its members and write what was kept and what was seen.
 
     `history` has the losses of the final trainings, `search` every setting, fold and checkpoint
     of the calibration with its score (AUROC, or Pearson's r for scores), `trainings` the final
     trainings and which were kept. Binary labels take the cross-entropy; scores, standardised on
-    what is trained on, take `loss`: "mse" or "cross-entropy" (against t = sigmoid(score)). The
+    what is trained on, take `loss`: "mse" or "cross-entropy" (against t = sigmoid(score)). With a
+    `share` below 1 only that share of the training examples is used (`nested_subset`). The
     result does not depend on `threads`. Raises InputError where the training split lacks a class,
     sequences are too short, or no training ends with finite weights.
     """
     opened = SequenceStore.open(store)
     preset = preset.for_alphabet(opened.info["alphabet"])
-    examples = Examples(opened, preset, negatives_per_positive, loss, seed)
+    examples = Examples(opened, preset, negatives_per_positive, loss, seed, share)
     runner = _runner(device, threads)
     label = f"{preset_name} {examples.name}"
     chosen, horizon, table = calibrate(examples, preset, seed, runner, f"{label} calibration")
@@ -93,6 +97,7 @@ class Examples:
 
     pool: the training examples, with `final_on` "all" those of the validation split too
     judge: the validation examples with their stored negatives
+    n_positive: how many positives the pool holds; of measured scores, how many sequences
     """
 
     def __init__(
@@ -102,6 +107,7 @@ class Examples:
         per_positive: int,
         loss: str,
         seed: int,
+        share: float = 1.0,
     ):
         self.info = store.info
         self.name = store.info["dataset"]
@@ -113,8 +119,12 @@ class Examples:
         rows = store.rows("train", kinds)
         if preset.final_on == "all":
             rows = np.sort(np.concatenate([rows, store.rows("validation", kinds)]))
+        if share < 1:
+            positive = (store.targets[rows, 0] > 0) | (not self.binary)
+            rows = rows[nested_subset(rows, store.parent[rows], positive, share, seed)]
         targets = np.asarray(store.targets[rows, 0])
         self._check(targets, shuffled)
+        self.n_positive = int((targets > 0).sum()) if self.binary else len(targets)
         self.mean, self.scale = 0.0, 1.0
         if not self.binary:
             self.mean = float(targets.mean(dtype=np.float64))
@@ -174,31 +184,6 @@ class Examples:
         """Updates in which every example is seen once."""
         chosen = np.ones(len(self.pool.codes), bool) if chosen is None else chosen
         return math.ceil(self.pool.size(chosen) / preset.batch_size)
-
-
-def auroc(targets: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve, the Mann-Whitney statistic; NaN with one class only.
-
-    `targets` [n] count as bound above 0, `scores` [n]; ties count one half.
-    """
-    positive = targets > 0
-    n_positive = int(positive.sum())
-    if n_positive in (0, len(targets)):
-        return math.nan
-    ordered = np.sort(scores)
-    below = np.searchsorted(ordered, scores[positive], "left")
-    through = np.searchsorted(ordered, scores[positive], "right")
-    ranks = (below + through + 1).sum() / 2
-    return float(
-        (ranks - n_positive * (n_positive + 1) / 2) / (n_positive * (len(targets) - n_positive))
-    )
-
-
-def pearson(targets: np.ndarray, scores: np.ndarray) -> float:
-    """Pearson's correlation; NaN where either is constant."""
-    if np.ptp(targets) == 0 or np.ptp(scores) == 0:
-        return math.nan
-    return float(np.corrcoef(targets, scores)[0, 1])
 
 
 def draw_settings(preset: DeepBindPreset, seed: int) -> list[DeepBindPreset]:
@@ -490,6 +475,7 @@ def _describe(examples, preset, preset_name, seed, kept, summary) -> dict:
         "target_scale": examples.scale,
         "dataset": examples.name,
         "negatives": examples.info["negatives"],
+        "train_positives": examples.n_positive,
         "seed": seed,
         "numba": numba.__version__,
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import logomaker
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -45,14 +46,17 @@ def draw_logo(
     title: str = "",
     alphabet: str = "dna",
     match: str = "",
+    both_ways: bool = False,
 ) -> None:
     """Draw one motif's logo, 0 to 2 bits, to an SVG and a PNG file.
 
     title: above the logo, the motif's name where empty; alphabet: "dna", or "rna" to write U;
-    match: what the motif resembles, for the caption beside its sites and information.
+    match: what the motif resembles, for the caption beside its sites and information. With
+    `both_ways` its reverse complement stands beside it.
     """
+    ways = [motif.matrix, motif.matrix[::-1, ::-1]] if both_ways else [motif.matrix]
     with matplotlib.rc_context(_STYLE):
-        figure = _figure(motif, title or motif.name, _caption(motif, match), LETTERS[alphabet])
+        figure = _figure(ways, title or motif.name, _caption(motif, match), LETTERS[alphabet])
         with atomic(path_svg) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
         with atomic(path_png) as temporary:
@@ -61,23 +65,36 @@ def draw_logo(
 
 def _caption(motif: Motif, match: str) -> str:
     parts = [f"{motif.n_sites:,} sites", f"{motif.information:.1f} bits"]
+    if motif.members > 1:
+        parts.append(f"in {motif.n_members} of {motif.members} networks")
     return " · ".join([*parts, match] if match else parts)
 
 
-def _figure(motif: Motif, title: str, caption: str, letters: str) -> Figure:
-    n_columns = motif.matrix.shape[1]
-    width = _LEFT + max(_COLUMN * n_columns, _LETTER * len(caption)) + _RIGHT
+def _figure(ways: Sequence[np.ndarray], title: str, caption: str, letters: str) -> Figure:
+    """Matrices [4, W] of the same width side by side, the second as a reverse complement."""
+    n_columns = ways[0].shape[1]
+    logo = _COLUMN * n_columns
+    drawn = len(ways) * logo + (len(ways) - 1) * _LEFT
+    width = _LEFT + max(drawn, _LETTER * len(caption)) + _RIGHT
     height = _TOP + _HEIGHT + _BOTTOM
     figure = Figure(figsize=(width, height))
-    box = (_LEFT, _BOTTOM, _COLUMN * n_columns, _HEIGHT)
-    axes = figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
-    heights = pd.DataFrame((motif.matrix * information(motif.matrix)).T, columns=list(letters))
-    heights.index += 1
-    logomaker.Logo(heights, ax=axes, color_scheme=COLOURS, vpad=0.01, width=0.95)
-    _clean(axes, n_columns)
+    for number, matrix in enumerate(ways):
+        left = _LEFT + number * (logo + _LEFT)
+        axes = figure.add_axes((left / width, _BOTTOM / height, logo / width, _HEIGHT / height))
+        _draw_letters(axes, matrix, letters)
+        _clean(axes, n_columns)
+        if number:
+            axes.set_title("reverse complement", loc="left", size=7.5, color=_GREY, pad=3)
     figure.text(_LEFT / width, 1 - 0.2 / height, title, weight="bold", va="baseline")
     figure.text(_LEFT / width, 1 - 0.38 / height, caption, size=7.5, color=_GREY, va="baseline")
     return figure
+
+
+def _draw_letters(axes, matrix: np.ndarray, letters: str, start: int = 0) -> None:
+    """Stacked letters of a matrix [4, W], its first column at place `start` + 1."""
+    heights = pd.DataFrame((matrix * information(matrix)).T, columns=list(letters))
+    heights.index += 1 + start
+    logomaker.Logo(heights, ax=axes, color_scheme=COLOURS, vpad=0.01, width=0.95)
 
 
 def _clean(axes, n_columns: int) -> None:
@@ -100,34 +117,90 @@ def draw_logos(
     folder: str | Path,
     limit: int,
     alphabet: str = "dna",
-    background: Sequence[Motif] = (),
+    targets: Sequence[Motif] = (),
+    threshold: float = SIMILAR_EVALUE,
+    both_ways: bool = False,
 ) -> list[Motif]:
     """Draw the `limit` best different motifs (`non_redundant`) as <kernel>.svg and .png.
 
     The motif with the best database match, of those that recover an expected one if there are
     any, is always among them, in the last one's place where needed.
 
-    matches: table with kernel, match, match_name and evalue; a match with E < SIMILAR_EVALUE
-    goes into the caption. background: the motif database, for `non_redundant`. The folder
+    matches: table of `matches.annotate`, whose rows of rank 1 count; where E < `threshold`, the
+    match goes into the caption and is drawn below the motif in <kernel>.pair.svg (`draw_pair`).
+    targets: the motif database. both_ways: draw reverse complements beside the logos. The folder
     appears whole, in place of an older one, or not at all; it is empty where no motif is worth
     drawing. Returns the drawn motifs in rank order.
     """
-    captions = {
-        row.kernel: f"like {row.match_name or row.match} (E = {row.evalue:.0e})"
-        for row in matches.itertuples()
-        if row.evalue < SIMILAR_EVALUE
-    }
-    chosen = _with_best_match(non_redundant(motifs, limit, background), motifs, matches)
-    with _whole_folder(folder) as temporary:
+    best = matches[matches["rank"] == 1]
+    chosen = _with_best_match(non_redundant(motifs, limit, targets), motifs, best)
+    found = {row.kernel: row for row in best[best["evalue"] < threshold].itertuples()}
+    by_name = {target.name: target for target in targets}
+    with whole_folder(folder) as temporary:
         for motif in chosen:
+            row = found.get(motif.name)
             draw_logo(
                 motif,
                 temporary / f"{motif.name}.svg",
                 temporary / f"{motif.name}.png",
                 alphabet=alphabet,
-                match=captions.get(motif.name, ""),
+                match=f"like {row.match_name or row.match} ({_evalue(row.evalue)})" if row else "",
+                both_ways=both_ways,
             )
+            if row:
+                draw_pair(
+                    motif,
+                    by_name[row.match],
+                    temporary / f"{motif.name}.pair.svg",
+                    offset=int(row.offset),
+                    strand=row.strand,
+                    evalue=row.evalue,
+                    alphabet=alphabet,
+                )
     return chosen
+
+
+def _evalue(value: float) -> str:
+    return f"E = {value:.0e}"
+
+
+def draw_pair(
+    motif: Motif,
+    target: Motif,
+    path: str | Path,
+    *,
+    offset: int,
+    strand: str,
+    evalue: float,
+    alphabet: str = "dna",
+) -> None:
+    """Draw a motif above the database matrix that it matches, aligned, to an SVG file.
+
+    offset: the target's column under the motif's first; strand: "-" draws the target's reverse
+    complement (`databases.tomtom`). Columns of both stand on one grid, numbered by the motif's.
+    """
+    matrix = target.matrix[::-1, ::-1] if strand == "-" else target.matrix
+    turned = " · reverse complement" if strand == "-" else ""
+    label = f"{target.alt_name} ({target.name})" if target.alt_name else target.name
+    caption = f"{label}{turned} · {_evalue(evalue)} · offset {offset}"
+    first = min(0, -offset)
+    end = max(motif.matrix.shape[1], matrix.shape[1] - offset)
+    with matplotlib.rc_context(_STYLE):
+        width = _LEFT + max(_COLUMN * (end - first), _LETTER * len(caption)) + _RIGHT
+        height = 2 * (_TOP + _HEIGHT)
+        figure = Figure(figsize=(width, height))
+        rows = ((motif.matrix, 0, motif.name), (matrix, -offset, caption))
+        for row, (drawn, start, text) in enumerate(rows):
+            bottom = height - (row + 1) * (_TOP + _HEIGHT) + 0.24
+            box = (_LEFT / width, bottom / height, _COLUMN * (end - first) / width)
+            axes = figure.add_axes((*box, _HEIGHT / height))
+            _draw_letters(axes, drawn, LETTERS[alphabet], start)
+            _clean(axes, motif.matrix.shape[1])
+            axes.set_xlim(first + 0.5, end + 0.5)
+            above = (bottom + _HEIGHT + 0.08) / height
+            figure.text(_LEFT / width, above, text, size=8.5, weight="bold" if not row else None)
+        with atomic(path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def _with_best_match(
@@ -145,7 +218,7 @@ def _with_best_match(
 
 
 @contextmanager
-def _whole_folder(path: str | Path) -> Iterator[Path]:
+def whole_folder(path: str | Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; it takes the name `path` only if the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,6 @@ one-hot [N, 4, L] (what attribution tools feed it), and gives logits float32 [N,
 `hyperparameters` holds the arguments that build it again.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from torch import nn
 
 from motifloom.convolution import MotifConv, check_length
 from motifloom.danq import DanQ
-from motifloom.files import InputError, check_readable
+from motifloom.files import InputError
 from motifloom.recurrent import LSTM, RNN
 from motifloom.resnet import ResNet
-from motifloom.weights import write_weights
+from motifloom.weights import read_weights, takes_any_length, weights_file, write_weights
 
 
 class DeepBind(nn.Module):
@@ -161,7 +160,7 @@ class TrainedModel(nn.Module):
 
     def _check_scored_length(self, length: int, path) -> None:
         settings = self.info["hyperparameters"]
-        if self.info["network"] != "DeepBind":
+        if not takes_any_length(self.info):
             trained = settings["length"]
             if length != trained:
                 raise InputError(f"{path}: records of {length} bp; this network takes {trained} bp")
@@ -186,19 +185,12 @@ def save(model: TrainedModel, path: str | Path) -> None:
 
 
 def load(path: str | Path) -> TrainedModel:
-    """Load a trained model (networks in evaluation mode, on the CPU).
+    """Load a trained model (networks in evaluation mode, on the CPU), given its file or folder.
 
     Nothing in the file is run. Raises InputError where it is damaged or no model of ours.
     """
-    from safetensors import SafetensorError, safe_open
-
-    check_readable(path)
-    try:
-        with safe_open(path, framework="pt") as stored:
-            info = json.loads((stored.metadata() or {}).get("motifloom", "null"))
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: is damaged or no safetensors file; train it again") from error
+    path = weights_file(path)
+    tensors, info = read_weights(path, "pt")
     if not isinstance(info, dict) or info.get("network") not in NETWORKS:
         raise InputError(f"{path}: holds no trained model; give a weights.safetensors")
     build = NETWORKS[info["network"]]

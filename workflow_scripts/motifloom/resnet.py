@@ -147,7 +147,9 @@ class ResNet(nn.Module):
         """The positions whose stem overlaps the middle bases, of a sequence of `length`."""
         stem = self.conv
         first, step, span = (-stem.padding, stem.step, stem.span) if stem is not None else (0, 1, 1)
-        return central(positions, length, self.hyperparameters["centre"], first, step, span)
+        centre = self.hyperparameters["centre"]
+        # Plain numbers also while shapes are traced for ONNX, where // would round towards 0.
+        return central(*map(int, (positions, length, centre, first, step, span)))
 
 
 def _check(order: str, readout: str, block_kernel_size: int) -> None:

@@ -9,26 +9,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from motifloom import models, splits
-from motifloom.baselines import read_scores
+from motifloom import models
 from motifloom.bin_store import BinStore
+from motifloom.comparisons import compare, comparison_table, pairs_with_first
 from motifloom.databases import load_motif
 from motifloom.evaluation import (
+    RECALLS,
     auroc_spread,
     classification_metrics,
-    curves,
-    log_odds,
-    matrix_scores,
     metrics_row,
     metrics_table,
-    pearson_spread,
-    regression_metrics,
 )
 from motifloom.files import InputError, write_table
+from motifloom.pwm import log_odds, matrix_scores
 from motifloom.sequences import read_fasta
-from motifloom.store import SequenceStore, read_arrays, write_arrays
+from motifloom.store import read_arrays, write_arrays
 
-DISTINCT = "windows-distinct"
 LEFT_OUT = "too few labelled training bins (multitask: min_positives)"
 # Bins a block of predicted scores: one track's part of a block is read with few disk accesses.
 BLOCK = 8192
@@ -47,46 +43,8 @@ class Scored:
     members: np.ndarray | None = None
 
 
-def evaluate_windows(
-    store: str | Path,
-    weights: Mapping[str, str | Path],
-    metrics: str | Path,
-    curve_table: str | Path,
-    figure: str | Path,
-    *,
-    dataset: str,
-    tf: str,
-    motif: str,
-    release: str,
-    n_bootstrap: int,
-    seed: int,
-    baselines: Sequence[str | Path] = (),
-) -> None:
-    """Metrics, curves and a figure for a dataset's test split.
-
-    `weights` maps presets to weights files; `motif` (JASPAR id or FILE#ID, may be "") is scanned
-    as the row `pwm`. An ensemble's row says how its members do alone, and its best single training
-    by validation has the row `<preset>-single`. `baselines` are files of scores
-    (`baselines.write_scores`), a row each. Where test positives share a 31-mer with training, all
-    rows come again as "windows-distinct" without these (`shares_with_training`).
-    """
-    examples = SequenceStore.open(store)
-    rows = examples.rows("test")
-    codes = np.asarray(examples.codes[rows])
-    dna = examples.info["alphabet"] == "dna"
-    scored = _score_all([codes], _scorers(weights, motif, release, dna), singles=True)
-    for about, scores in (read_scores(path, len(rows)) for path in baselines):
-        scored[about["model"]] = Scored(about, scores)
-    settings = {"n_bootstrap": n_bootstrap, "seed": seed}
-    named = {"dataset": dataset, "tf": tf}
-    if examples.info["labels"] == "score":
-        _regression(examples, rows, scored, named, metrics, curve_table, figure)
-    else:
-        _classification(examples, rows, scored, named, settings, metrics, curve_table, figure)
-
-
 @dataclass(frozen=True)
-class _Scorer:
+class Scorer:
     """What a row says of a model, and its scores of codes uint8 [n, L].
 
     These are float32 [1 + M, n]: those of the whole, then of each of M members; M is 0 for a
@@ -98,18 +56,18 @@ class _Scorer:
     best: int = 0
 
 
-def _scorers(weights, motif, release, both_strands) -> dict[str, _Scorer]:
+def scorers_of(weights, motif, release, both_strands) -> dict[str, Scorer]:
     """Every model by name, the known matrix as "pwm"."""
     found = {}
     for preset, path in weights.items():
         model = models.load(path)
         about = {"model": preset, "preset": preset, "members": model.info["members"]}
-        found[preset] = _Scorer(about, partial(_scores_of, model), model.info["best_member"])
+        found[preset] = Scorer(about, partial(_scores_of, model), model.info["best_member"])
     if motif:
         matrix = log_odds(load_motif(motif, release).matrix)
         about = {"model": "pwm", "preset": motif.rpartition("#")[2], "members": 1}
         hits = partial(matrix_scores, log_odds=matrix, both_strands=both_strands)
-        found["pwm"] = _Scorer(about, lambda codes: hits(codes)[None])
+        found["pwm"] = Scorer(about, lambda codes: hits(codes)[None])
     return found
 
 
@@ -119,9 +77,9 @@ def _scores_of(model: models.TrainedModel, codes: np.ndarray) -> np.ndarray:
     return np.concatenate([scores[None], members])[..., 0]
 
 
-def _score_all(
+def score_all(
     blocks: Iterable[np.ndarray],
-    scorers: Mapping[str, _Scorer],
+    scorers: Mapping[str, Scorer],
     singles: bool = False,
 ) -> dict[str, Scored]:
     """Scores of the codes in all blocks; with `singles` of an ensemble's best training too."""
@@ -138,102 +96,6 @@ def _score_all(
             about = scorer.about | {"model": f"{name}-single", "members": 1}
             scored[about["model"]] = Scored(about, several[scorer.best])
     return scored
-
-
-def shares_with_training(examples: SequenceStore, rows: np.ndarray) -> np.ndarray:
-    """Whether the positives behind test rows [n] stand, in part, in what was learned; bool [n].
-
-    A row is True where it is, or was made for, a positive that shares a 31-mer (in DNA on either
-    strand) with a positive of the training or validation split. Measured scores know no positives:
-    there every sequence counts as one.
-    """
-    positive = (examples.targets[:, 0] > 0) | (examples.info["labels"] == "score")
-    learned = np.flatnonzero(positive & (examples.split != splits.TEST))
-    own = rows[positive[rows]]
-    both = examples.info["alphabet"] == "dna"
-    shared = np.zeros(len(examples), bool)
-    shared[own] = splits.shares_kmer(
-        examples.codes[own], examples.codes[learned], splits.LONGEST_KMER, both
-    )
-    return shared[examples.parent[rows]]
-
-
-def _subsets(examples: SequenceStore, rows: np.ndarray) -> list[tuple[str, np.ndarray, str]]:
-    """What metrics are over: name of the examples, which of the test rows, and the rows' note."""
-    subsets = [("windows", np.ones(len(rows), bool), "")]
-    shared = shares_with_training(examples, rows)
-    if shared.any():
-        measured = examples.info["labels"] == "score"
-        count = (shared & (measured | (examples.targets[rows, 0] > 0))).sum()
-        noun = "sequence" if measured else "positive"
-        plural = "" if count == 1 else "s"
-        note = f"left out: {count} {noun}{plural} sharing a {splits.LONGEST_KMER}-mer with training"
-        subsets.append((DISTINCT, ~shared, note))
-    return subsets
-
-
-def _contrasts(examples: SequenceStore, rows: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Kinds of negatives and, for each, which of the test rows it is judged on."""
-    kinds = np.asarray(examples.info["kinds"], object)[examples.kind[rows]]
-    positive = examples.targets[rows, 0] > 0
-    given = (kinds == "given") & ~positive
-    made = [kind for kind in examples.info["kinds"] if kind not in ("site", "given")]
-    found = [("given", positive | given)] if given.any() else []
-    found += [(kind, positive | (kinds == kind)) for kind in made if (kinds == kind).any()]
-    return found or [(examples.info["negatives"], positive)]
-
-
-def _classification(examples, rows, scored, named, settings, metrics, curve_table, figure):
-    from motifloom.plots import draw_curves  # not for jobs that draw nothing
-
-    table, drawn, legend = [], [], {}
-    labels = (examples.targets[rows, 0] > 0).astype(int)
-    # A site and the negatives made for it are drawn together.
-    groups = np.asarray(examples.parent[rows])
-    parts = itertools.product(_subsets(examples, rows), _contrasts(examples, rows))
-    for number, ((subset, kept, note), (kind, judged)) in enumerate(parts):
-        mask = kept & judged
-        common = named | {"examples": subset, "negatives": kind, "note": note}
-        for name, one in scored.items():
-            found = classification_metrics(
-                labels[mask], one.scores[mask], groups=groups[mask], **settings
-            )
-            if one.members is not None:
-                found |= auroc_spread(labels[mask], one.members[:, mask])
-            table.append(metrics_row(**common, **one.about, metrics=found))
-            if number == 0:
-                drawn.append(curves(labels[mask], one.scores[mask]).assign(model=name))
-                legend[name] = f"{name} (AUROC {found['auroc']:.3f}, AUPRC {found['auprc']:.3f})"
-    write_table(metrics_table(table), metrics)
-    frame = pd.concat(drawn)[["model", "curve", "x", "y"]]
-    write_table(frame, curve_table)
-    kind = table[0]["negatives"]
-    draw_curves(frame, legend, f"{named['dataset']}: test windows, negatives {kind}", figure)
-
-
-def _regression(examples, rows, scored, named, metrics, curve_table, figure):
-    from motifloom.plots import draw_scatter  # not for jobs that draw nothing
-
-    table, drawn = [], []
-    targets = np.asarray(examples.targets[rows, 0])
-    for subset, kept, note in _subsets(examples, rows):
-        common = named | {"examples": subset, "negatives": "none", "note": note}
-        for name, one in scored.items():
-            found = regression_metrics(targets[kept], one.scores[kept], n_bootstrap=0)
-            if one.members is not None:
-                found |= pearson_spread(targets[kept], one.members[:, kept])
-            if name == "pwm":
-                found["mse"] = float("nan")  # bits are no scores
-            table.append(metrics_row(**common, **one.about, metrics=found))
-    for name, one in scored.items():
-        points = {"model": name, "curve": "scores", "x": targets, "y": one.scores}
-        drawn.append(pd.DataFrame(points))
-    write_table(metrics_table(table), metrics)
-    write_table(pd.concat(drawn), curve_table)
-    main = next(iter(scored))
-    draw_scatter(
-        targets, scored[main].scores, f"{named['dataset']}: {main} on test sequences", figure
-    )
 
 
 def predict_bins(
@@ -291,6 +153,7 @@ def evaluate_bins(
     predictions: Mapping[str, str | Path],
     weights: str | Path,
     metrics: str | Path,
+    comparisons: str | Path,
     *,
     dataset: str,
     tf: str,
@@ -298,48 +161,64 @@ def evaluate_bins(
     release: str,
     n_bootstrap: int,
     seed: int,
+    recalls: Sequence[float] = RECALLS,
 ) -> None:
     """Metrics on one dataset's test bins: multi-task models, DeepBind and the known matrix.
 
     DeepBind and the matrix score the bin itself (best hit over its bases), the multi-task models
     (`predictions`: model -> file) its context. Rows "bins" take bins with any dataset's label
     and the sampled share of others; "bins-all" every test bin. Of a dataset that was left out for
-    want of labelled training bins the rows say so, and have no numbers.
+    want of labelled training bins the rows say so, and have no numbers. `comparisons` gets the
+    differences of DeepBind to each of the others and of the multi-task models to each other.
     """
     bins = BinStore.open(store, genome)
     multitask = {name: {"model": name, "preset": name, "members": 1} for name in predictions}
-    scorers = _scorers({models.load(weights).info["preset"]: weights}, motif, release, True)
+    scorers = scorers_of({models.load(weights).info["preset"]: weights}, motif, release, True)
     common = {"dataset": dataset, "tf": tf, "negatives": "bins"}
     if dataset not in bins.info["targets"]:
         about = [*multitask.values(), *(scorer.about for scorer in scorers.values())]
         table = [
-            metrics_row(**common, **one, examples=name, metrics={}, note=LEFT_OUT)
+            metrics_row(**common, **one, examples=name, metrics={}, note=LEFT_OUT, recalls=recalls)
             for name, one in itertools.product(_BIN_SUBSETS, about)
         ]
+        differences = []
     else:
         scored = {
             name: Scored(multitask[name], read_track(path, dataset))
             for name, path in predictions.items()
         }
         crop = (bins.length - bins.info["bin"]) // 2
-        scored |= _score_all(_code_blocks(bins, bins.rows("test"), crop), scorers)
-        table = _bin_rows(bins, scored, common, n_bootstrap, seed)
-    write_table(metrics_table(table), metrics)
+        scored |= score_all(_code_blocks(bins, bins.rows("test"), crop), scorers)
+        settings = {"n_bootstrap": n_bootstrap, "seed": seed}
+        pairs = pairs_with_first([*scorers, *predictions])
+        pairs = [*pairs, *itertools.combinations(predictions, 2)]
+        table, differences = _judge_bins(bins, scored, pairs, common, recalls, settings)
+    write_table(metrics_table(table, recalls), metrics)
+    write_table(comparison_table(differences), comparisons)
 
 
-def _bin_rows(bins: BinStore, scored: Mapping[str, Scored], common, n_bootstrap, seed) -> list:
-    """Rows of metrics.tsv of one dataset's test bins, the sampled ones and all."""
+def _judge_bins(
+    bins: BinStore, scored: Mapping[str, Scored], pairs, common, recalls, settings
+) -> tuple[list, list]:
+    """Rows of metrics.tsv and comparisons.tsv of a dataset's test bins, sampled ones and all."""
     rows = bins.rows("test")
     labels = bins.track(rows, bins.info["targets"].index(common["dataset"]))
     sampled = bins.kind[rows] == bins.info["kinds"].index("sampled")
-    table = []
+    compared = {key: common[key] for key in ("dataset", "negatives")}
+    table, differences = [], []
     for name, mask in zip(_BIN_SUBSETS, (sampled, np.ones(len(rows), bool)), strict=True):
         for one in scored.values():
-            found = classification_metrics(labels[mask], one.scores[mask], n_bootstrap, seed)
+            found = classification_metrics(
+                labels[mask], one.scores[mask], recalls=recalls, **settings
+            )
             if one.members is not None:
                 found |= auroc_spread(labels[mask], one.members[:, mask])
-            table.append(metrics_row(**common, **one.about, examples=name, metrics=found))
-    return table
+            named = common | one.about | {"examples": name, "recalls": recalls}
+            table.append(metrics_row(**named, metrics=found))
+        masked = {model: one.scores[mask] for model, one in scored.items()}
+        found = compare(labels[mask], masked, pairs, binary=True, **settings)
+        differences += [compared | {"examples": name} | row for row in found]
+    return table, differences
 
 
 def score_fasta(weights: str | Path, fasta: str | Path, output: str | Path) -> None:

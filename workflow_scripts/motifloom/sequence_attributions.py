@@ -9,7 +9,7 @@ import pandas as pd
 from motifloom import models
 from motifloom.attribution import N_REFERENCES, Attribution, attribute, contributions
 from motifloom.files import write_table
-from motifloom.logos import _whole_folder
+from motifloom.logos import whole_folder
 from motifloom.mutagenesis import mutate
 from motifloom.mutation_maps import draw_mutation_map
 from motifloom.store import SPLITS, SequenceStore, write_arrays
@@ -50,7 +50,7 @@ def attribute_sequences(
     frame = _table(examples, rows, scores)
     write_table(frame, table)
     _write(codes, changes, found, arrays, {"dataset": examples.info["dataset"], "seed": seed})
-    with _whole_folder(folder) as temporary:
+    with whole_folder(folder) as temporary:
         for entry in frame[:drawn].itertuples():
             at = entry.Index
             draw_mutation_map(

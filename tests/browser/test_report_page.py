@@ -1,0 +1,164 @@
+"""The report page in a browser: what its scripts do, and that it reaches for nothing outside."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+N_DATASETS = 52  # so many that the table has pages
+HOSTILE = '<img src=x onerror="window.harmed = 1">'
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium of the system."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory):
+    """The page of simulated datasets, one of them with a hostile name of its TF."""
+    from motifloom.report import write_page
+
+    folder = tmp_path_factory.mktemp("atlas")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(REPOSITORY / "tests" / "benchmarks"), *sys.path])
+        import atlas
+
+        patch.setattr(atlas, "MOTIFS", 4)
+        # Hundreds of small files need not reach the disk.
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        given = atlas.simulate(folder / "results", N_DATASETS)
+    given["sheet"][1]["tf"] = HOSTILE
+    write_page(folder / "report.html", **given)
+    return folder / "report.html"
+
+
+@pytest.fixture
+def opened(browser, page_file):
+    """Open the page; whatever it complains of or asks for outside fails the test at its end."""
+    pages, faults = [], []
+
+    def open_page(anchor="", **context):
+        page = browser.new_page(**({"viewport": {"width": 1440, "height": 900}} | context))
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda sent: check(sent.url))
+        page.goto(f"file://{page_file}{anchor}")
+        page.wait_for_selector(".dt-search input")
+        pages.append(page)
+        return page
+
+    def check(url):
+        if not url.startswith((f"file://{page_file}", "data:")):
+            faults.append(f"asked for {url}")
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert faults == []
+
+
+def cells(page, column):
+    """The texts of one column of the table's page."""
+    return page.locator(f"#table tbody tr > :nth-child({column})").all_inner_texts()
+
+
+def test_sorting_by_mouse_and_keyboard(opened):
+    page = opened()
+    assert cells(page, 1) == [f"TF{number:03d}" for number in range(1, 26)]
+    header = page.locator("#table thead th").nth(3)
+    assert header.inner_text().split()[:2] == ["DeepBind", "AUROC"]
+    header.click()
+    values = [float(text.split()[0]) for text in cells(page, 4)]
+    assert values == sorted(values, reverse=True) and len(values) == 25
+    assert header.get_attribute("aria-sort") == "descending"
+    first = page.locator("#table thead th").first.locator(".dt-column-order")
+    first.focus()
+    page.keyboard.press("Enter")
+    assert cells(page, 1)[0] == "TF001"
+    page.keyboard.press("Enter")
+    assert cells(page, 1)[0] == f"TF{N_DATASETS:03d}"
+
+
+def test_search_narrows_table_and_sections(opened):
+    page = opened()
+    page.locator(".dt-search input").fill("TF01")
+    assert cells(page, 1) == [f"TF{number:03d}" for number in range(10, 20)]
+    assert page.locator("details.dataset:visible").count() == 10
+    assert "of 52" in page.locator(".dt-info").inner_text()
+    page.locator(".dt-search input").fill("no such factor")
+    assert page.locator("details.dataset:visible").count() == 0
+
+
+def test_a_section_opens_with_all_it_holds_and_is_let_go(opened):
+    page = opened()
+    section = page.locator("#dataset-TF003")
+    assert section.locator("img").count() == 0
+    section.locator("summary").click()
+    section.locator(".inside").wait_for()
+    images = section.locator("img")
+    assert images.count() == 4
+    for image in images.all():
+        expect(image).to_have_js_property("complete", True)
+        assert image.evaluate("(image) => image.naturalWidth") > 0
+    logo = section.locator("svg.logo").first
+    logo.scroll_into_view_if_needed()
+    for kind in ("logo", "pair"):
+        section.locator(f"svg.{kind} use").first.wait_for(state="attached")
+    assert section.locator("svg.attribution rect").count() > 100
+    section.locator("summary").click()
+    expect(section.locator(".inside")).to_have_count(0)
+
+
+def test_a_deep_link_opens_its_section_on_whatever_page(opened):
+    page = opened("#dataset-TF050")
+    section = page.locator("#dataset-TF050")
+    section.locator(".inside").wait_for()
+    assert section.get_attribute("open") is not None
+    assert section.evaluate("(e) => Math.abs(e.getBoundingClientRect().top)") < 300
+    page.locator("#table tbody a").first.click()
+    page.locator("#dataset-TF001 .inside").wait_for()
+
+
+def test_names_are_text(opened):
+    page = opened("#dataset-TF002")
+    page.locator("#dataset-TF002 .inside").wait_for()
+    assert HOSTILE in page.locator("#dataset-TF002 summary").inner_text()
+    assert page.evaluate("window.harmed") is None
+
+
+def test_figures_follow_their_selects(opened):
+    page = opened()
+    page.locator("#comparison").scroll_into_view_if_needed()
+    page.locator("#chart-pair path.background, #chart-pair svg").first.wait_for()
+    words = page.locator("#words-pair")
+    assert "DeepBind is above PWM on 52 of 52" in words.inner_text()
+    page.select_option("select[data-chart=pair][data-name=x]", "k-mers")
+    expect(page.locator("#chart-pair")).to_contain_text("k-mers, AUROC")
+    assert "DeepBind is above k-mers" in words.inner_text()
+    assert page.locator("#chart-pair .mark-symbol path").count() == N_DATASETS
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_has_no_sideways_scroll(opened, scheme):
+    page = opened("#dataset-TF001", viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page.locator("#dataset-TF001 .inside").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    lightness = sum(map(int, background.removeprefix("rgb(").rstrip(")").split(",")))
+    assert (lightness < 150) == (scheme == "dark")

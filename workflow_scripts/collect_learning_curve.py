@@ -1,0 +1,15 @@
+"""Put the metrics of trainings on growing shares together and draw them."""
+
+from motifloom.jobs import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from motifloom.learning_curve import collect_learning_curve
+
+    collect_learning_curve(
+        snakemake.input.metrics,
+        snakemake.input.weights,
+        snakemake.params.shares,
+        snakemake.params.model,
+        snakemake.output.table,
+        snakemake.output.figure,
+    )

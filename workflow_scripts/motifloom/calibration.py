@@ -1,0 +1,172 @@
+"""Scores as probabilities: maps fitted on validation examples, and how far to trust them.
+
+A map turns a score s into the probability of being bound. It is fitted on the validation split
+alone and judged on the test split. A probability holds for the share of positives among the
+examples that it was fitted on; a genome has far fewer.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from motifloom.bootstrap import Resampler, block_sizes
+from motifloom.evaluation import INTERVAL
+
+BINS = 10
+RELIABILITY_COLUMNS = ("bin", "predicted", "observed", "low", "high", "n")
+_Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
+
+
+def fit_platt(labels: np.ndarray, scores: np.ndarray) -> dict:
+    """Platt's map of scores [n] with labels 0/1 [n]: p = 1 / (1 + exp(-(slope s + intercept))).
+
+    The log-likelihood of the smoothed targets (N+ + 1) / (N+ + 2) and 1 / (N- + 2) is maximised
+    (Platt 1999, Probabilistic outputs for support vector machines, in Advances in Large Margin
+    Classifiers, 61-74). Constant scores give a slope of 0. Returns method, slope and intercept.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    labels, scores = np.asarray(labels) > 0, np.asarray(scores, np.float64)
+    n_positive = int(labels.sum())
+    targets = np.where(
+        labels, (n_positive + 1) / (n_positive + 2), 1 / (len(labels) - n_positive + 2)
+    )
+    centre, scale = scores.mean(), scores.std()
+    if not scale > 0:
+        mean = targets.mean()
+        return {"method": "platt", "slope": 0.0, "intercept": float(np.log(mean / (1 - mean)))}
+    # A target t is an example of either class, weighing t and 1 - t.
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10)
+    standard = np.tile((scores - centre) / scale, 2)[:, None]
+    model.fit(standard, np.repeat([1, 0], len(labels)), np.concatenate([targets, 1 - targets]))
+    slope = float(model.coef_[0, 0] / scale)
+    intercept = float(model.intercept_[0] - slope * centre)
+    return {"method": "platt", "slope": slope, "intercept": intercept}
+
+
+def fit_isotonic(labels: np.ndarray, scores: np.ndarray) -> dict:
+    """The rising map of scores [n] closest to labels 0/1 [n] in squares.
+
+    Zadrozny & Elkan 2002 (KDD, 694-699), by scikit-learn. Returns method, and scores and
+    probabilities at the corners: linear between them, level beyond.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    model.fit(np.asarray(scores, np.float64), (np.asarray(labels) > 0).astype(float))
+    corners = {"scores": model.X_thresholds_, "probabilities": model.y_thresholds_}
+    return {"method": "isotonic"} | {name: list(map(float, v)) for name, v in corners.items()}
+
+
+FITS: dict[str, Callable[[np.ndarray, np.ndarray], dict]] = {
+    "platt": fit_platt,
+    "isotonic": fit_isotonic,
+}
+
+
+def apply(fitted: Mapping, scores: np.ndarray) -> np.ndarray:
+    """Probabilities, float64 [n], of scores [n] under a map of `fit_platt` or `fit_isotonic`.
+
+    >>> apply({"method": "platt", "slope": 2.0, "intercept": -2.0}, [1.0]).tolist()
+    [0.5]
+    """
+    scores = np.asarray(scores, np.float64)
+    if fitted["method"] == "platt":
+        return sigmoid(fitted["slope"] * scores + fitted["intercept"])
+    return np.interp(scores, fitted["scores"], fitted["probabilities"])
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), float64 [n], of numbers of any size."""
+    from scipy.special import expit
+
+    return expit(np.asarray(logits, np.float64))
+
+
+@dataclass(frozen=True)
+class _Bins:
+    """Examples in bins of about equal size: bin int [n] from 0, and how many bins there are."""
+
+    of: np.ndarray
+    n: int
+
+    @classmethod
+    def equal_mass(cls, probabilities: np.ndarray, n_bins: int) -> "_Bins":
+        """Bins between quantiles; equal probabilities share one, so that there may be fewer."""
+        edges = np.unique(np.quantile(probabilities, np.linspace(0, 1, n_bins + 1)[1:-1]))
+        used, of = np.unique(np.searchsorted(edges, probabilities, "left"), return_inverse=True)
+        return cls(of, len(used))
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sum of values [n] in each bin."""
+        return np.bincount(self.of, values, self.n)
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray, n_bins: int = BINS) -> pd.DataFrame:
+    """Predicted and observed share of bound examples by bin: columns of RELIABILITY_COLUMNS.
+
+    `labels` 0/1 [n], `probabilities` [n]; bins hold about equally many examples, from the lowest
+    probability (bin 1) on. low and high are Wilson's 95 % interval of the observed share (Wilson
+    1927, J. Am. Stat. Assoc. 22, 209-212).
+    """
+    if not len(labels):
+        return pd.DataFrame(columns=list(RELIABILITY_COLUMNS))
+    bins = _Bins.equal_mass(probabilities, n_bins)
+    n = bins.sums(np.ones(len(bins.of)))
+    observed = bins.sums(labels) / n
+    low, high = wilson_interval(observed, n)
+    columns = (np.arange(1, bins.n + 1), bins.sums(probabilities) / n, observed, low, high, n)
+    table = pd.DataFrame(dict(zip(RELIABILITY_COLUMNS, columns, strict=True)))
+    return table.astype({"n": int})
+
+
+def wilson_interval(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's 95 % interval of shares [B] observed in n [B] trials."""
+    spread = _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+    centre, size = share + _Z**2 / (2 * n), 1 + _Z**2 / n
+    low, high = (centre - spread) / size, (centre + spread) / size
+    return np.where(share == 0, 0, low), np.where(share == 1, 1, high)  # exact, not nearly
+
+
+def expected_error(labels: np.ndarray, probabilities: np.ndarray, n_bins: int = BINS) -> float:
+    """Expected calibration error: mean over examples of |observed - predicted| of their bin.
+
+    Equation 3 of Guo et al. 2017 (ICML, PMLR 70, 1321-1330) for the probability of being bound,
+    with bins of equally many examples (`reliability`). NaN of no examples.
+    """
+    if not len(labels):
+        return float("nan")
+    bins = _Bins.equal_mass(probabilities, n_bins)
+    excess = bins.sums(np.asarray(labels, np.float64) - probabilities)
+    return float(np.abs(excess).sum() / len(labels))
+
+
+def expected_error_interval(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    n_bootstrap: int,
+    seed: int,
+    groups: np.ndarray,
+    n_bins: int = BINS,
+) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of `expected_error`, whole `groups` int [n] redrawn.
+
+    Bins stay those of the data. The error cannot be negative, so that chance only adds to it and
+    the interval lies high where the map is good.
+    """
+    if not len(labels) or not n_bootstrap:
+        return float("nan"), float("nan")
+    bins = _Bins.equal_mass(probabilities, n_bins)
+    distinct, unit = np.unique(groups, return_inverse=True)
+    excess = np.zeros((len(distinct), bins.n))
+    np.add.at(excess, (unit, bins.of), np.asarray(labels, np.float64) - probabilities)
+    sizes = np.bincount(unit)
+    rng, units = np.random.default_rng(seed), Resampler(np.arange(len(distinct)), len(distinct))
+    found = []
+    for size in block_sizes(n_bootstrap, units.cost):
+        counts = units.draw(size, rng)
+        found.append(np.abs(counts @ excess).sum(axis=1) / (counts @ sizes))
+    low, high = np.percentile(np.concatenate(found), INTERVAL)
+    return float(low), float(high)
