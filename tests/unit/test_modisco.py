@@ -10,7 +10,8 @@ from test_mutagenesis import ensemble_of
 from motifloom import models, modisco
 from motifloom.files import read_table
 from motifloom.modisco import COLUMNS, discover_modisco, find_patterns
-from motifloom.motifs import Motif, consensus, read_meme, write_meme
+from motifloom.motif_files import read_meme, write_meme
+from motifloom.motifs import Motif, consensus
 from motifloom.sequences import encode, one_hot
 
 WORDS = ("TGACTCAGC", "CCGGAAGTG")

@@ -15,7 +15,8 @@ from motifloom import models
 from motifloom.attribution import attribute
 from motifloom.databases import tomtom
 from motifloom.files import write_table
-from motifloom.motifs import Motif, consensus, read_meme, trim, write_meme
+from motifloom.motif_files import read_meme, write_meme
+from motifloom.motifs import Motif, consensus, trim
 from motifloom.sequence_attributions import top_bound
 from motifloom.sequences import one_hot
 from motifloom.store import SequenceStore
