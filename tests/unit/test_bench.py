@@ -131,6 +131,7 @@ def test_rows_have_names_of_their_own_and_rates(bench):
         "extract",
         "loading",
         "scan",
+        "ism",
         "train",
         "shuffle",
         "bootstrap",

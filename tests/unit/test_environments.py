@@ -15,6 +15,7 @@ SCRIPTS = REPOSITORY / "workflow_scripts"
 CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 IMPORT_NAMES = {
     "sklearn": "scikit-learn",
+    "modiscolite": "modisco-lite",
     "Bio": "biopython",
     "yaml": "pyyaml",
     "lightning_fabric": "lightning-fabric",
