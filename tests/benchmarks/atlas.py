@@ -139,7 +139,8 @@ def composition(rng: np.random.Generator) -> list[dict]:
 
 def write_motifs(folder: Path, name: str, rng: np.random.Generator) -> list[str]:
     """Motifs, their positions, matches and summary; the names of the files."""
-    from motifloom.motifs import Motif, write_meme
+    from motifloom.motif_files import write_meme
+    from motifloom.motifs import Motif
 
     kernels = [f"m{1 + i % MEMBERS}k{i:03d}" for i in range(MOTIFS)]
     matrices = [rng.dirichlet(np.full(4, 0.2), WIDTH).T for _ in kernels]
@@ -235,7 +236,8 @@ def comparisons(names: list[str], rng: np.random.Generator) -> list[dict]:
 
 def write_run(folder: Path, names: list[str], rng: np.random.Generator) -> list[str]:
     """The tables of the run as a whole; the paths written, relative to the results."""
-    from motifloom.motifs import Motif, write_meme
+    from motifloom.motif_files import write_meme
+    from motifloom.motifs import Motif
 
     write(metrics(names, rng), folder / "metrics.tsv")
     write(matches(names, rng), folder / "matches.tsv")

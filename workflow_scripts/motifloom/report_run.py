@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from motifloom.files import InputError, open_text
-from motifloom.motifs import read_meme
+from motifloom.motif_files import read_meme
 from motifloom.report_values import Row
 
 
