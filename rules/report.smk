@@ -23,43 +23,51 @@ rule draw_comparison:
         "../workflow_scripts/draw_comparison.py"
 
 
-def report_inputs():
-    """What the report page reads of the results, in any order; what is absent it leaves out."""
-    datasets, models = DATASETS.index, trained_models()
-    motifs = [f"{RESULTS}/motifs/{model}/{dataset}" for model, dataset in models]
-    motif_files = ["motifs.meme", "motifs.tsv", "positions.tsv", "summary.tsv"]
-    examined = ["calibration.svg", "distributions.svg", "composition.svg", "composition.tsv"]
-    attributed = ["sequences.tsv", "attributions.safetensors"] if ATTRIBUTIONS else []
-    return [
-        rules.collect_metrics.output[0],
-        rules.collect_matches.output[0],
-        rules.draw_comparison.output.figure,
-        rules.describe_networks.output.table,
-        rules.describe_networks.output.figure,
-        rules.prepare_database.output.meme,
-        *expand(
-            f"{RESULTS}/{{table}}.tsv",
-            table=["comparisons", "calibration", "bands", "motif_summary", "families"],
-        ),
-        f"{RESULTS}/families/families.meme",
-        *expand(f"{RESULTS}/sequences/{{dataset}}/qc.tsv", dataset=datasets),
-        *expand("{folder}/{file}", folder=motifs, file=motif_files),
-        *expand(rules.evaluate_windows.output.figure, dataset=datasets),
-        *expand(
-            f"{RESULTS}/evaluation/{{dataset}}/{{file}}",
-            dataset=datasets,
-            file=[*examined, "reliability.tsv"],
-        ),
-        *expand(f"{RESULTS}/attribution/{{dataset}}/{{file}}", dataset=datasets, file=attributed),
-        *expand(f"{RESULTS}/models/{PRESETS[0]}/{{dataset}}/card.json", dataset=datasets),
-        *CROSS_VALIDATION,
-        *LEARNING_CURVE,
-    ]
+# What the report page reads of the results, in any order; what is absent it leaves out.
+REPORTED = [
+    rules.collect_metrics.output[0],
+    rules.collect_matches.output[0],
+    rules.draw_comparison.output.figure,
+    rules.describe_networks.output.table,
+    rules.describe_networks.output.figure,
+    rules.prepare_database.output.meme,
+    *expand(
+        f"{RESULTS}/{{table}}.tsv",
+        table=["comparisons", "calibration", "bands", "motif_summary", "families"],
+    ),
+    f"{RESULTS}/families/families.meme",
+    *expand(f"{RESULTS}/sequences/{{dataset}}/qc.tsv", dataset=DATASETS.index),
+    *expand(
+        "{folder}/{file}",
+        folder=[f"{RESULTS}/motifs/{model}/{dataset}" for model, dataset in trained_models()],
+        file=["motifs.meme", "motifs.tsv", "positions.tsv", "summary.tsv"],
+    ),
+    *expand(rules.evaluate_windows.output.figure, dataset=DATASETS.index),
+    *expand(
+        f"{RESULTS}/evaluation/{{dataset}}/{{file}}",
+        dataset=DATASETS.index,
+        file=[
+            "calibration.svg",
+            "distributions.svg",
+            "composition.svg",
+            "composition.tsv",
+            "reliability.tsv",
+        ],
+    ),
+    *expand(
+        f"{RESULTS}/attribution/{{dataset}}/{{file}}",
+        dataset=DATASETS.index,
+        file=["sequences.tsv", "attributions.safetensors"] if ATTRIBUTIONS else [],
+    ),
+    *expand(f"{RESULTS}/models/{PRESETS[0]}/{{dataset}}/card.json", dataset=DATASETS.index),
+    *CROSS_VALIDATION,
+    *LEARNING_CURVE,
+]
 
 
 rule write_report:
     input:
-        results=report_inputs(),
+        results=REPORTED,
         templates=[
             workflow.source_path(f"../report/{name}")
             for name in [

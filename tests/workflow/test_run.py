@@ -145,9 +145,9 @@ def test_qc_counts_what_was_read(finished):
 def test_every_kernel_of_every_model_is_listed(finished):
     for model, name in MODELS:
         rows = read_rows(finished.results / f"motifs/{model}/{name}/kernels.tsv")
-        # DeepBinds have two members, or one for scores, and DanQ one; each of eight kernels.
+        # One member or two, of eight kernels each.
         assert len({row["kernel"] for row in rows}) == len(rows)
-        assert len(rows) in ({8} if model == "danq" else {8, 16})
+        assert len(rows) in {8, 16}
 
 
 def test_matches_list_every_motif_by_rank(finished):
