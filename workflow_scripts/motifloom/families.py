@@ -155,7 +155,7 @@ def mean_matrix(
         columns = slice(start, start + matrix.shape[1])
         sums[:, columns] += weight * matrix
         cover[columns] += weight
-    kept = np.flatnonzero(cover >= weights.sum() / 2)
+    kept = np.flatnonzero(cover >= min(weights.sum() / 2, cover.max()))
     # A column that nothing covers, between two that stay, is uniform.
     mean = ((sums + 1e-9) / (cover + 4e-9))[:, kept[0] : kept[-1] + 1]
     start, end = trim_bounds(mean)
