@@ -70,7 +70,7 @@ def test_flat_and_single_column_motifs_are_drawn(tmp_path, matrix):
 
 
 def test_draw_logos(tmp_path, monkeypatch):
-    monkeypatch.setattr(logos, "non_redundant", lambda motifs, limit, targets: motifs[:limit])
+    monkeypatch.setattr(logos, "non_redundant", lambda motifs, limit, targets, both: motifs[:limit])
     folder = tmp_path / "logos"
     folder.mkdir()
     (folder / "old.svg").touch()

@@ -31,10 +31,11 @@ def test_the_best_kernel_stands_for_those_that_repeat_it():
     kernels, groups = merge(KERNELS, background())
     assert [k.status for k in kernels] == [REDUNDANT, "", REDUNDANT, "", WEAK, NEVER_FIRES]
     assert [k.name for k in kernels] == [k.name for k in KERNELS]
-    first, second = (group.merged(2) for group in groups)
+    first, second = (group.merged(2, linear=True) for group in groups)
     assert first.name == "m0k1" and first.kernels == ("m0k1", "m1k0-", "m0k0-")
     assert (first.n_members, first.members, first.effect) == (2, 2, 3.0)
     assert second.kernels == ("m1k1",) and second.n_members == 1
+    assert groups[0].merged(2, linear=False).effect == 3.0
 
 
 def test_rna_is_compared_on_one_strand():
@@ -42,10 +43,11 @@ def test_rna_is_compared_on_one_strand():
     assert [group.best.name for group in groups] == ["m0k1", "m1k0", "m1k1"]
 
 
-def test_kernels_beyond_the_limit_are_said_not_to_be_compared():
+def test_kernels_beyond_the_limit_join_motifs_but_make_none():
     kernels, groups = merge(KERNELS, background(), most=2)
-    assert [k.status for k in kernels][:4] == [NOT_COMPARED, "", REDUNDANT, NOT_COMPARED]
-    assert len(groups) == 1
+    assert [k.status for k in kernels][:4] == [REDUNDANT, "", REDUNDANT, NOT_COMPARED]
+    (group,) = groups
+    assert group.merged(2, linear=True).kernels == ("m0k1", "m1k0-", "m0k0-")
 
 
 def test_nothing_to_merge():

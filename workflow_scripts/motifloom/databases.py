@@ -266,18 +266,21 @@ def non_redundant(
     motifs: Sequence[Motif],
     limit: int,
     background: Sequence[Motif] = (),
+    reverse_complement: bool = True,
     pvalue: float = SIMILAR_PVALUE,
 ) -> list[Motif]:
     """The `limit` best motifs (`rank_motifs`) that do not repeat a better one.
 
     Left out are motifs with fewer than LEAST_SITES sites or LEAST_INFORMATION bits and those
-    whose Tomtom p-value against a motif already chosen is below `pvalue`. `background`: further
-    targets whose columns make the p-values' background, best a motif database.
+    whose Tomtom p-value against a motif already chosen, by their informative stretches (`core`),
+    is below `pvalue`. `background`: further targets whose columns make the p-values' background,
+    best a motif database. `reverse_complement` False (RNA) compares one strand only.
     """
     ranked = [motif for motif in rank_motifs(motifs) if is_substantial(motif)]
     if len(ranked) < 2 or limit < 2:
         return ranked[:limit]
-    similar = compare(ranked, [*ranked, *background])[0] < pvalue
+    cores = [core(motif) for motif in ranked]
+    similar = compare(cores, [*cores, *background], reverse_complement)[0] < pvalue
     chosen: list[int] = []
     for candidate in range(len(ranked)):
         if len(chosen) < limit and not similar[candidate, chosen].any():

@@ -160,8 +160,13 @@ def _sequences(examples: SequenceStore) -> Examples:
         rows = examples.rows(split, kinds)
         metric = "pearson" if scored else "auroc"
         judged.append(Judged(examples.codes[rows], examples.targets[rows], metric))
-    seen, labels = examples.codes[learned], bound[learned][:, None]
+    rows = np.flatnonzero(learned & np.isin(examples.kind, _numbers_of(examples, kinds)))
+    seen, labels = examples.codes[rows], bound[rows][:, None]
     return Examples(seen[labels[:, 0]], seen, labels, *judged)
+
+
+def _numbers_of(examples: SequenceStore, kinds: Sequence[str]) -> list[int]:
+    return [number for number, kind in enumerate(examples.info["kinds"]) if kind in kinds]
 
 
 def _judged_bins(bins: BinStore, split: str) -> Judged:
@@ -302,8 +307,9 @@ def _weighed(
     model: models.TrainedModel, kernels: list[Motif], groups: list[Group], examples: Examples
 ) -> list[Motif]:
     """The distinct motifs with the drops of the metric, those of most worth in rank order first."""
-    motifs = [group.merged(len(model.networks)) for group in groups]
-    limit = len(motifs) if is_linear(model) else _MOST_SILENCED
+    linear = is_linear(model)
+    motifs = rank_motifs(group.merged(len(model.networks), linear) for group in groups)
+    limit = len(motifs) if linear else _MOST_SILENCED
     numbers = _numbers(kernels)
     silenced = [_silenced(motif.kernels, numbers) for motif in motifs[:limit]]
     seen, unseen = (

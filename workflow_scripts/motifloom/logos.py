@@ -133,7 +133,8 @@ def draw_logos(
     drawing. Returns the drawn motifs in rank order.
     """
     best = matches[matches["rank"] == 1]
-    chosen = _with_best_match(non_redundant(motifs, limit, targets), motifs, best)
+    different = non_redundant(motifs, limit, targets, alphabet == "dna")
+    chosen = _with_best_match(different, motifs, best)
     found = {row.kernel: row for row in best[best["evalue"] < threshold].itertuples()}
     by_name = {target.name: target for target in targets}
     with whole_folder(folder) as temporary:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from motifloom.databases import SIMILAR_PVALUE, compare, is_substantial
+from motifloom.databases import SIMILAR_PVALUE, compare, core, is_substantial
 from motifloom.motifs import Motif, rank_motifs
 
 NEVER_FIRES, WEAK, REDUNDANT, NOT_COMPARED = "never fires", "weak", "redundant", "not compared"
@@ -21,8 +21,11 @@ class Group:
     best: Motif
     held: tuple[tuple[Motif, str], ...]
 
-    def merged(self, members: int) -> Motif:
-        """The motif under the best kernel's name and matrix, of so many `members`."""
+    def merged(self, members: int, linear: bool) -> Motif:
+        """The motif under the best kernel's name and matrix, of so many `members`.
+
+        Its effect is that of all its kernels where logits are `linear` in them, else the best's.
+        """
         names = (f"{kernel.name}{'-' if strand == '-' else ''}" for kernel, strand in self.held)
         effects = [kernel.effect for kernel, _ in self.held]
         return replace(
@@ -32,7 +35,7 @@ class Group:
             n_members=len({kernel.member for kernel, _ in self.held}),
             members=members,
             # A member's logits count for one part in `members`.
-            effect=float(np.sum(effects) / members),
+            effect=float(np.sum(effects) / members) if linear else self.best.effect,
         )
 
 
@@ -46,17 +49,19 @@ def merge(
     """The kernels with their status, in the order given, and the distinct motifs among them.
 
     Kernels are taken by rank (`rank_motifs`): one whose Tomtom p-value against a motif found
-    before is below `pvalue` belongs to the first such one, another is a motif of its own.
+    before is below `pvalue` belongs to the first such one, another is a motif of its own. They
+    are compared by their informative stretch (`databases.core`). Motifs are made of the `most`
+    best kernels; of the others each joins the motif that it resembles most, if any.
     `background`: further targets whose columns make the p-values' background, best a motif
     database. Status: "" for the best kernel of a motif, REDUNDANT for the others of it,
     NEVER_FIRES without sites, WEAK with fewer than LEAST_SITES sites or LEAST_INFORMATION bits
-    (`databases`), and NOT_COMPARED beyond the `most` best.
+    (`databases`), and NOT_COMPARED for those beyond the `most` best that joined no motif.
     """
     status = {kernel.name: _weakness(kernel) for kernel in kernels}
     ranked = [kernel for kernel in rank_motifs(kernels) if not status[kernel.name]]
-    compared = ranked[:most]
     status |= {kernel.name: NOT_COMPARED for kernel in ranked[most:]}
-    groups = _groups(compared, background, reverse_complement, pvalue)
+    rule = (list(background), reverse_complement, pvalue)
+    groups = _joined(_groups(ranked[:most], *rule), ranked[most:], *rule)
     for group in groups:
         status |= {kernel.name: REDUNDANT for kernel, _ in group.held[1:]}
     return [replace(kernel, status=status[kernel.name]) for kernel in kernels], groups
@@ -68,10 +73,14 @@ def _weakness(kernel: Motif) -> str:
     return "" if is_substantial(kernel) else WEAK
 
 
-def _groups(ranked: list[Motif], background, reverse_complement: bool, pvalue: float) -> list:
+def _groups(
+    ranked: list[Motif], background: list[Motif], reverse_complement, pvalue
+) -> list[Group]:
+    """The motifs among kernels in rank order."""
     if not ranked:
         return []
-    pvalues, _, _, _, strands = compare(ranked, [*ranked, *background], reverse_complement)
+    cores = [core(kernel) for kernel in ranked]
+    pvalues, _, _, _, strands = compare(cores, [*cores, *background], reverse_complement)
     similar = pvalues < pvalue
     held: dict[int, list[tuple[Motif, str]]] = {}
     for candidate, kernel in enumerate(ranked):
@@ -79,3 +88,24 @@ def _groups(ranked: list[Motif], background, reverse_complement: bool, pvalue: f
         reverse = first != candidate and strands[candidate, first] == 1
         held.setdefault(first, []).append((kernel, "-" if reverse else "+"))
     return [Group(ranked[best], tuple(found)) for best, found in held.items()]
+
+
+def _joined(
+    groups: list[Group], rest: list[Motif], background: list[Motif], reverse_complement, pvalue
+) -> list[Group]:
+    """The motifs with those of further kernels that resemble one, each in the likeliest."""
+    if not groups or not rest:
+        return groups
+    targets = [*(core(group.best) for group in groups), *background]
+    found = compare([core(kernel) for kernel in rest], targets, reverse_complement)
+    pvalues, strands = found[0][:, : len(groups)], found[4][:, : len(groups)]
+    nearest = pvalues.argmin(1)
+    added: dict[int, list[tuple[Motif, str]]] = {}
+    for row, (kernel, number) in enumerate(zip(rest, nearest, strict=True)):
+        if pvalues[row, number] < pvalue:
+            strand = "-" if strands[row, number] == 1 else "+"
+            added.setdefault(int(number), []).append((kernel, strand))
+    return [
+        Group(group.best, (*group.held, *added.get(number, ())))
+        for number, group in enumerate(groups)
+    ]
