@@ -4,7 +4,7 @@
 rule attribute_sequences:
     input:
         store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
-        weights=lambda wildcards: weights_of(PRESETS[0], wildcards.dataset),
+        weights=weights_of(PRESETS[0], "{dataset}"),
     output:
         table=f"{RESULTS}/attribution/{{dataset}}/sequences.tsv",
         arrays=f"{RESULTS}/attribution/{{dataset}}/attributions.safetensors",
@@ -37,7 +37,7 @@ rule attribute_sequences:
 rule discover_modisco:
     input:
         store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
-        weights=lambda wildcards: weights_of(PRESETS[0], wildcards.dataset),
+        weights=weights_of(PRESETS[0], "{dataset}"),
         database=rules.prepare_database.output.meme,
     output:
         meme=f"{RESULTS}/attribution/{{dataset}}/modisco.meme",

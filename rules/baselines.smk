@@ -35,8 +35,7 @@ rule fit_lsgkm:
     benchmark:
         f"{BENCHMARKS}/fit_lsgkm/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset="|".join(re.escape(d) for d in DATASETS.index if "lsgkm" in baselines_of(d))
-        or "(?!)",
+        dataset="|".join(re.escape(d) for d in DATASETS if "lsgkm" in baselines_of(d)) or "(?!)",
     conda:
         "../envs/lsgkm.yaml"
     resources:

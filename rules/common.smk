@@ -50,8 +50,18 @@ def read_sheet(path):
         raise WorkflowError(f"{path}: is not a tab-separated table: {error}") from None
 
 
+class Lines(dict):
+    """The lines of the dataset table by dataset name; a name that it lacks is said in a sentence.
+
+    Plain dictionaries: rules look lines up for every job, which a table is slow at.
+    """
+
+    def __missing__(self, name):
+        raise WorkflowError(f"{name!r} is no dataset of {config['datasets']}; check the target")
+
+
 def read_datasets(path):
-    """The dataset table, by dataset name, validated."""
+    """The lines of the dataset table by dataset name, validated."""
     sheet = read_sheet(path)
     if not len(sheet):
         raise WorkflowError(f"{path}: lists no dataset; add a line for each TF")
@@ -62,7 +72,7 @@ def read_datasets(path):
             f"{path}: dataset {repeated.iloc[0]!r} stands on two lines; names must differ in"
             " more than case"
         )
-    return sheet.set_index("dataset", drop=False)
+    return Lines((line["dataset"], line) for line in sheet.to_dict("records"))
 
 
 def read_downloads(path):
@@ -90,7 +100,7 @@ MULTITASK = config["models"]["multitask"] if config["multitask"]["datasets"] els
 FOLDS = config["cross_validation"]["folds"] if config["cross_validation"]["folds"] > 1 else 0
 # The datasets that are cross-validated: a fixed test file cannot be rotated.
 IN_FOLDS = [
-    row.dataset for row in DATASETS.itertuples() if row.kind == "peaks" or not row.test_path
+    name for name, line in DATASETS.items() if line["kind"] == "peaks" or not line["test_path"]
 ]
 # A fold's results, in folders as those of the main run, and the summary of all.
 FOLD = f"{RESULTS}/cross_validation/fold{{fold}}"
@@ -108,19 +118,20 @@ def check_config():
             f"data_folder: {config['data_folder']!r} is no folder; name the one that holds the data,"
             " such as with --config data_folder=PATH"
         )
-    unknown = [name for name in config["multitask"]["datasets"] if name not in DATASETS.index]
+    unknown = [name for name in config["multitask"]["datasets"] if name not in DATASETS]
     if unknown:
         raise WorkflowError(
             f"multitask: datasets: {unknown[0]!r} is not in {config['datasets']}; add the line or"
             " take the name out of the list"
         )
     trained = [name for name in config["multitask"]["datasets"]]
-    tables = [name for name in trained if DATASETS.kind[name] != "peaks"]
+    tables = [name for name in trained if DATASETS[name]["kind"] != "peaks"]
     if tables:
         raise WorkflowError(
             f"multitask: datasets: {tables[0]!r} is a sequence table; bins need peaks"
         )
-    if (DATASETS.kind == "peaks").any() and not config["genome"]["fasta"]:
+    peaks = any(line["kind"] == "peaks" for line in DATASETS.values())
+    if peaks and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
     splits = config["splits"]
     by_chromosome = [splits[name]["by"] == "chromosomes" for name in ("test", "validation")]
@@ -168,7 +179,8 @@ check_config()
 
 
 wildcard_constraints:
-    dataset="|".join(map(re.escape, [*DATASETS.index, "multitask"])),
+    # Any name: that of every dataset, in every path, would cost more than all else of the graph.
+    dataset="[^/]+",
     model="|".join(map(re.escape, {*PRESETS, *WINDOW_NETWORKS, *config["models"]["multitask"]})),
     fold="|".join(map(str, range(1, FOLDS + 1))) or "(?!)",
     share="|".join(re.escape(str(share)) for share in SHARES) or "(?!)",
@@ -248,12 +260,14 @@ def library(script):
 
 def row(wildcards):
     """What a store keeps of a dataset's line: a new motif or path must not train again."""
-    return DATASETS.loc[wildcards.dataset, ["dataset", "tf", "alphabet", "labels"]].to_dict()
+    return {
+        key: DATASETS[wildcards.dataset][key] for key in ("dataset", "tf", "alphabet", "labels")
+    }
 
 
 def is_peaks(dataset):
     """Whether a dataset is given as peaks on the genome."""
-    return DATASETS.kind[dataset] == "peaks"
+    return DATASETS[dataset]["kind"] == "peaks"
 
 
 def weights_of(model, dataset):
@@ -272,7 +286,7 @@ def fold_splits(wildcards):
 
 def baselines_of(dataset):
     """The baselines of one dataset: those switched on that take its kind of labels."""
-    names = ("kmer", "lsgkm") if DATASETS.labels[dataset] == "binary" else ("kmer",)
+    names = ("kmer", "lsgkm") if DATASETS[dataset]["labels"] == "binary" else ("kmer",)
     return [name for name in names if config["baselines"][name]]
 
 
@@ -286,13 +300,13 @@ def baseline_scores(dataset, folder=RESULTS):
 
 def motif_spec(dataset):
     """A dataset's known motif, a JASPAR id or FILE#ID with the file located; may be ""."""
-    path, mark, name = DATASETS.motif[dataset].rpartition("#")
+    path, mark, name = DATASETS[dataset]["motif"].rpartition("#")
     return f"{locate(path)}{mark}{name}"
 
 
 def motif_file(dataset):
     """The MEME file in which a dataset's known motif stands; empty for JASPAR ids."""
-    return given(DATASETS.motif[dataset].rpartition("#")[0])
+    return given(DATASETS[dataset]["motif"].rpartition("#")[0])
 
 
 def datasets_of(wildcards):
@@ -305,7 +319,7 @@ def datasets_of(wildcards):
 def own_motifs(wildcards):
     """TF name -> motif spec of the known motifs that a model's kernels may recover."""
     names = datasets_of(wildcards)
-    return {DATASETS.tf[name]: motif_spec(name) for name in names if motif_spec(name)}
+    return {DATASETS[name]["tf"]: motif_spec(name) for name in names if motif_spec(name)}
 
 
 def known_motif_files(wildcards):
@@ -315,7 +329,7 @@ def known_motif_files(wildcards):
 
 def trained_models():
     """(model, dataset) of every trained model, in a fixed order."""
-    return [(p, d) for d in DATASETS.index for p in [*PRESETS, *WINDOW_NETWORKS]] + [
+    return [(p, d) for d in DATASETS for p in [*PRESETS, *WINDOW_NETWORKS]] + [
         (model, "multitask") for model in MULTITASK
     ]
 
@@ -408,14 +422,12 @@ SHARED = [
     for name in ["card.json", "motifs.meme"] + ["model.onnx"] * config["share"]["onnx"]
 ]
 SCORES = [
-    f"{RESULTS}/scores/{fasta}/{dataset}.tsv"
-    for fasta in config["score"]
-    for dataset in DATASETS.index
+    f"{RESULTS}/scores/{fasta}/{dataset}.tsv" for fasta in config["score"] for dataset in DATASETS
 ]
 # What attribution makes of every dataset.
 ATTRIBUTIONS = [
     f"{RESULTS}/attribution/{dataset}/{name}"
     for name in ["sequences.tsv"] * (config["attribution"]["sequences"] > 0)
     + ["modisco.tsv"] * config["attribution"]["modisco"]
-    for dataset in DATASETS.index
+    for dataset in DATASETS
 ]

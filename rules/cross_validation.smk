@@ -25,7 +25,7 @@ rule assign_folds:
 
 use rule extract_windows as extract_fold with:
     input:
-        peaks=lambda wildcards: locate(DATASETS.path[wildcards.dataset]),
+        peaks=lambda wildcards: locate(DATASETS[wildcards.dataset]["path"]),
         genome=rules.encode_genome.output.genome,
         aliases=tables(config["genome"]["chromosome_aliases"]),
         excluded=given(*config["genome"]["excluded"]),

@@ -74,7 +74,7 @@ rule train_windows:
         f"{BENCHMARKS}/train_windows/{{preset}}/{{dataset}}.tsv"
     wildcard_constraints:
         preset="|".join(map(re.escape, WINDOW_NETWORKS)) or "(?!)",
-        dataset="|".join(map(re.escape, DATASETS.index)),
+        dataset="(?!multitask/)[^/]+",
     conda:
         "../envs/models.yaml"
     threads: config["threads"]["deepbind"]

@@ -4,9 +4,7 @@
 rule evaluate_windows:
     input:
         store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
-        weights=lambda wildcards: [
-            weights_of(p, wildcards.dataset) for p in [*PRESETS, *WINDOW_NETWORKS]
-        ],
+        weights=[weights_of(p, "{dataset}") for p in [*PRESETS, *WINDOW_NETWORKS]],
         baselines=lambda wildcards: baseline_scores(wildcards.dataset),
         motif=lambda wildcards: motif_file(wildcards.dataset),
     output:
@@ -93,7 +91,7 @@ rule evaluate_bins:
         store=rules.label_bins.output.store,
         genome=rules.encode_genome.output.genome,
         scores=expand(rules.predict_bins.output.scores, preset=MULTITASK),
-        weights=lambda wildcards: weights_of(PRESETS[0], wildcards.dataset),
+        weights=weights_of(PRESETS[0], "{dataset}"),
         motif=lambda wildcards: motif_file(wildcards.dataset),
     output:
         metrics=f"{RESULTS}/evaluation/{{dataset}}/bins.metrics.tsv",
@@ -122,7 +120,7 @@ rule evaluate_bins:
 
 rule collect_metrics:
     input:
-        expand(rules.evaluate_windows.output.metrics, dataset=DATASETS.index),
+        expand(rules.evaluate_windows.output.metrics, dataset=DATASETS),
         expand(rules.evaluate_bins.output.metrics, dataset=config["multitask"]["datasets"])
         if MULTITASK
         else [],
@@ -140,7 +138,7 @@ rule collect_metrics:
 
 rule collect_calibration:
     input:
-        expand(rules.examine_windows.output.calibration, dataset=DATASETS.index),
+        expand(rules.examine_windows.output.calibration, dataset=DATASETS),
     output:
         report(
             f"{RESULTS}/calibration.tsv",
@@ -164,7 +162,7 @@ rule collect_calibration:
 
 rule collect_comparisons:
     input:
-        expand(rules.examine_windows.output.comparisons, dataset=DATASETS.index),
+        expand(rules.examine_windows.output.comparisons, dataset=DATASETS),
         expand(rules.evaluate_bins.output.comparisons, dataset=config["multitask"]["datasets"])
         if MULTITASK
         else [],
@@ -192,7 +190,7 @@ rule collect_comparisons:
 rule compute_bands:
     input:
         metrics=rules.collect_metrics.output[0],
-        scores=expand(rules.evaluate_windows.output.scores, dataset=DATASETS.index),
+        scores=expand(rules.evaluate_windows.output.scores, dataset=DATASETS),
     output:
         report(f"{RESULTS}/bands.tsv", caption="../report/bands.rst", category="Summary"),
     log:
@@ -213,7 +211,7 @@ rule compute_bands:
 
 rule describe_networks:
     input:
-        weights=[weights_of(preset, DATASETS.index[0]) for preset in PRESETS]
+        weights=[weights_of(preset, [*DATASETS][0]) for preset in PRESETS]
         + [weights_of(model, "multitask") for model in MULTITASK],
     output:
         table=report(

@@ -41,7 +41,7 @@ rule collect_learning_curve:
     input:
         metrics=[
             path.format(dataset=dataset, share=share)
-            for dataset in DATASETS.index
+            for dataset in DATASETS
             for path, share in [
                 *((rules.evaluate_share.output.metrics, share) for share in SHARES),
                 (rules.evaluate_windows.output.metrics, 1),
@@ -49,7 +49,7 @@ rule collect_learning_curve:
         ],
         weights=[
             path.format(dataset=dataset, preset=PRESETS[0], share=share)
-            for dataset in DATASETS.index
+            for dataset in DATASETS
             for path, share in [
                 *((rules.train_share.output.weights, share) for share in SHARES),
                 (rules.train_deepbind.output.weights, 1),

@@ -96,7 +96,7 @@ rule annotate_motifs:
     params:
         own=own_motifs,
         alphabet=lambda wildcards: (
-            "dna" if wildcards.dataset == "multitask" else DATASETS.alphabet[wildcards.dataset]
+            "dna" if wildcards.dataset == "multitask" else DATASETS[wildcards.dataset]["alphabet"]
         ),
         release=config["motifs"]["jaspar"]["release"],
         limit=config["motifs"]["logos_per_model"],
@@ -181,8 +181,8 @@ rule cluster_motifs:
         runtime=30,
     params:
         models=trained_models(),
-        tfs=DATASETS.tf.to_dict(),
-        alphabets=DATASETS.alphabet.to_dict(),
+        tfs={name: line["tf"] for name, line in DATASETS.items()},
+        alphabets={name: line["alphabet"] for name, line in DATASETS.items()},
         evalue=config["motifs"]["evalue"],
         library=library("cluster_motifs.py"),
     script:

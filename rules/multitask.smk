@@ -3,7 +3,7 @@
 
 rule label_bins:
     input:
-        peaks=[locate(DATASETS.path[d]) for d in config["multitask"]["datasets"]],
+        peaks=[locate(DATASETS[d]["path"]) for d in config["multitask"]["datasets"]],
         genome=rules.encode_genome.output.genome,
         aliases=tables(config["genome"]["chromosome_aliases"]),
         excluded=given(*config["genome"]["excluded"]),

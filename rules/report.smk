@@ -36,16 +36,16 @@ REPORTED = [
         table=["comparisons", "calibration", "bands", "motif_summary", "families"],
     ),
     f"{RESULTS}/families/families.meme",
-    *expand(f"{RESULTS}/sequences/{{dataset}}/qc.tsv", dataset=DATASETS.index),
+    *expand(f"{RESULTS}/sequences/{{dataset}}/qc.tsv", dataset=DATASETS),
     *expand(
         "{folder}/{file}",
         folder=[f"{RESULTS}/motifs/{model}/{dataset}" for model, dataset in trained_models()],
         file=["motifs.meme", "motifs.tsv", "positions.tsv", "summary.tsv"],
     ),
-    *expand(rules.evaluate_windows.output.figure, dataset=DATASETS.index),
+    *expand(rules.evaluate_windows.output.figure, dataset=DATASETS),
     *expand(
         f"{RESULTS}/evaluation/{{dataset}}/{{file}}",
-        dataset=DATASETS.index,
+        dataset=DATASETS,
         file=[
             "calibration.svg",
             "distributions.svg",
@@ -56,10 +56,10 @@ REPORTED = [
     ),
     *expand(
         f"{RESULTS}/attribution/{{dataset}}/{{file}}",
-        dataset=DATASETS.index,
+        dataset=DATASETS,
         file=["sequences.tsv", "attributions.safetensors"] if ATTRIBUTIONS else [],
     ),
-    *expand(f"{RESULTS}/models/{PRESETS[0]}/{{dataset}}/card.json", dataset=DATASETS.index),
+    *expand(f"{RESULTS}/models/{PRESETS[0]}/{{dataset}}/card.json", dataset=DATASETS),
     *CROSS_VALIDATION,
     *LEARNING_CURVE,
 ]
@@ -67,7 +67,8 @@ REPORTED = [
 
 rule write_report:
     input:
-        results=REPORTED,
+        # As plain text: of what names its rule Snakemake compares every file with every other.
+        results=[str(path) for path in REPORTED],
         templates=[
             workflow.source_path(f"../report/{name}")
             for name in [
@@ -96,7 +97,7 @@ rule write_report:
         mem_mb=grown(2000),
         runtime=30,
     params:
-        sheet=DATASETS.to_dict("records"),
+        sheet=list(DATASETS.values()),
         models=trained_models(),
         config=config,
         library=library("write_report.py"),

@@ -3,7 +3,7 @@
 
 rule encode_genome:
     input:
-        fasta=locate(config["genome"]["fasta"]),
+        fasta=locate(config["genome"]["fasta"]) or [],
         sequences=tables(config["genome"]["sequences"]),
     output:
         genome=f"{RESULTS}/genome/genome.safetensors",
@@ -25,7 +25,7 @@ rule encode_genome:
 
 rule extract_windows:
     input:
-        peaks=lambda wildcards: locate(DATASETS.path[wildcards.dataset]),
+        peaks=lambda wildcards: locate(DATASETS[wildcards.dataset]["path"]),
         genome=rules.encode_genome.output.genome,
         aliases=tables(config["genome"]["chromosome_aliases"]),
         excluded=given(*config["genome"]["excluded"]),
@@ -42,7 +42,7 @@ rule extract_windows:
     benchmark:
         f"{BENCHMARKS}/extract_windows/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset="|".join(re.escape(d) for d in DATASETS.index if is_peaks(d)) or "(?!)",
+        dataset="|".join(re.escape(d) for d in DATASETS if is_peaks(d)) or "(?!)",
     conda:
         "../envs/data.yaml"
     resources:
@@ -61,8 +61,8 @@ rule extract_windows:
 
 rule encode_sequences:
     input:
-        table=lambda wildcards: locate(DATASETS.path[wildcards.dataset]),
-        test=lambda wildcards: given(DATASETS.test_path[wildcards.dataset]),
+        table=lambda wildcards: locate(DATASETS[wildcards.dataset]["path"]),
+        test=lambda wildcards: given(DATASETS[wildcards.dataset]["test_path"]),
     output:
         store=f"{RESULTS}/sequences/{{dataset}}/sequences.safetensors",
         qc=report(
@@ -76,7 +76,7 @@ rule encode_sequences:
     benchmark:
         f"{BENCHMARKS}/encode_sequences/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset="|".join(re.escape(d) for d in DATASETS.index if not is_peaks(d)) or "(?!)",
+        dataset="|".join(re.escape(d) for d in DATASETS if not is_peaks(d)) or "(?!)",
     conda:
         "../envs/data.yaml"
     resources:

@@ -31,7 +31,7 @@ rule share_model:
     params:
         about=lambda wildcards: {
             "name": wildcards.model,
-            "lines": DATASETS.loc[datasets_of(wildcards)].to_dict("records"),
+            "lines": [DATASETS[name] for name in datasets_of(wildcards)],
             "splits": config["splits"],
             "genome_file": os.path.basename(config["genome"]["fasta"]),
             "licence": config["share"]["licence"],
