@@ -85,7 +85,7 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> tuple[float,
 def measure_graph(folder: Path, n_datasets: int) -> list[tuple]:
     """How long the graph of many datasets' jobs takes to be built."""
     write_project(folder, n_datasets)
-    seconds, output = snakemake(folder, "--dry-run", "--quiet", "--cores", "1")
+    seconds, _ = snakemake(folder, "--dry-run", "--quiet", "--cores", "1")
     return [(f"graph of {n_datasets} datasets", "s", seconds)]
 
 

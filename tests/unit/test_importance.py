@@ -5,8 +5,8 @@ import pytest
 import torch
 from builders import DANQ, info_of, random_codes
 
-from motifloom import models
-from motifloom.importance import Judged, drops, is_linear, silence
+from motifloom import inference, models
+from motifloom.importance import Judged, drops, is_linear
 
 
 def ensemble(n_members=2, **settings):
@@ -19,6 +19,12 @@ def ensemble(n_members=2, **settings):
 
 def model_of(networks, **info):
     return models.TrainedModel(networks, info_of(networks, **info))
+
+
+def readable(model, folder):
+    """The model as jobs read it."""
+    models.save(model, folder / "weights.safetensors")
+    return inference.load(folder)
 
 
 def judged_of(n=60, length=20, n_targets=1, metric="auroc"):
@@ -47,10 +53,11 @@ def by_hand(model, judged, group):
         {"hidden_units": 3},
     ],
 )
-def test_drops_are_those_of_networks_without_the_kernels(settings, strands):
+def test_drops_are_those_of_networks_without_the_kernels(settings, strands, tmp_path):
     judged = judged_of()
     groups = [{0: [1]}, {0: [0, 3], 1: [2]}, {}]
-    found = drops(model_of(ensemble(**settings), strands=strands), judged, groups)
+    read = readable(model_of(ensemble(**settings), strands=strands), tmp_path)
+    found = drops(read, judged, groups)
     for group, drop in zip(groups, found, strict=True):
         model = model_of(ensemble(**settings), strands=strands)
         assert drop == pytest.approx(by_hand(model, judged, group), abs=2e-3)
@@ -58,30 +65,35 @@ def test_drops_are_those_of_networks_without_the_kernels(settings, strands):
 
 
 @pytest.mark.parametrize("kind", [models.DanQ, models.ResNet])
-def test_other_networks_are_run_again(kind):
+def test_other_networks_are_run_again(kind, tmp_path):
     torch.manual_seed(0)
     settings = DANQ if kind is models.DanQ else {"length": 40, "n_targets": 3, "n_kernels": 5}
     model = model_of([kind(**settings).eval()])
-    assert not is_linear(model)
+    read = readable(model, tmp_path)
+    assert not is_linear(read)
     judged = judged_of(30, 40, 3)
-    (drop,) = drops(model, judged, [{0: [0, 1, 2, 3, 4]}])
+    (drop,) = drops(read, judged, [{0: [0, 1, 2, 3, 4]}])
     # Without any kernel all sequences look the same.
     whole = judged.value(model(torch.from_numpy(judged.codes)).detach().numpy())
     assert drop == pytest.approx(whole - 0.5)
 
 
-def test_silenced_kernels_come_back():
-    (network,) = ensemble(1)
-    before = network.conv.weight.detach().clone(), network.conv.bias.detach().clone()
-    codes = torch.from_numpy(random_codes(0, 4, 20))
-    with silence(network, [1, 3]):
-        assert (network.features(codes)[:, [1, 3]] == 0).all()
-    assert torch.equal(before[0], network.conv.weight) and torch.equal(before[1], network.conv.bias)
+@pytest.mark.parametrize("kind", [models.DeepBind, models.ResNet])
+def test_silenced_kernels_come_back(kind, tmp_path):
+    torch.manual_seed(0)
+    model = model_of([kind(20, n_targets=1, n_kernels=5, kernel_size=4).eval()])
+    (network,) = readable(model, tmp_path).networks
+    before = network.weight.copy(), network.bias.copy()
+    codes = random_codes(0, 4, 20)
+    with network.silenced([1, 3]) as quiet:
+        assert (quiet.activations(codes)[:, [1, 3]] == 0).all()
+    np.testing.assert_array_equal(network.weight, before[0])
+    np.testing.assert_array_equal(network.bias, before[1])
 
 
-def test_scores_lose_correlation_and_no_examples_lose_nothing():
+def test_scores_lose_correlation_and_no_examples_lose_nothing(tmp_path):
     judged = judged_of(metric="pearson")
-    model = model_of(ensemble())
+    model = readable(model_of(ensemble()), tmp_path)
     assert np.isfinite(drops(model, judged, [{0: [0]}])).all()
     empty = Judged(judged.codes[:0], judged.targets[:0], "auroc")
     assert np.isnan(drops(model, empty, [{0: [0]}, {1: [0]}])).tolist() == [True, True]

@@ -9,7 +9,7 @@ from builders import random_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motifloom import scan
+from motifloom import code_scan, scan
 from motifloom.sequences import encode, one_hot, reverse_complement
 
 
@@ -229,7 +229,7 @@ def test_gradients_of_many_windows_gathered_in_several_goes(both_strands):
     found = []
     for run, x in ((scan.motif_scan, codes), (scan.reference_scan, scan.one_hot(codes, 0.25))):
         values = run(x, kernels, 2, both_strands, padding=5, unknown=0.25)
-        assert values[:16].numel() > 37 * scan._GATHERED
+        assert values[:16].numel() > 37 * code_scan._GATHERED
         slopes = torch.randn(values.shape, generator=torch.Generator().manual_seed(5))
         found.append(torch.autograd.grad((values.clamp(min=0) * slopes).sum(), kernels)[0])
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-3)
@@ -249,7 +249,7 @@ def test_both_strands_see_the_reverse_complement():
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 6])
 def test_word_tables_hold_every_word(width, unknown):
     kernels = random_kernels(7, 18, width)
-    tables = scan.word_tables(kernels, unknown).reshape(2, -1, 125, 16)
+    tables = code_scan.word_tables(kernels, unknown).reshape(2, -1, 125, 16)
     assert tables.shape[1] == -(-width // 3)
     padded = np.zeros((32, 5, 6), np.float32)
     padded[:18, :4, :width] = kernels

@@ -1,5 +1,8 @@
 """Rows are shared evenly, in order, on PyTorch's threads or on others."""
 
+import os
+import sys
+
 import pytest
 import torch
 
@@ -25,6 +28,14 @@ def test_shares_are_even_and_in_order():
     assert threads.share_rows(10, pair) == [(0, 3), (3, 6), (6, 10)]
     assert threads.share_rows(2, pair) == [(0, 1), (1, 2)]
     assert threads.share_rows(10, pair, worth=2) == [(0, 5), (5, 10)]
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("3", 3), ("0", 2), ("", 2), ("4,2", 2)])
+def test_without_pytorch_the_setting_of_openmp_counts(monkeypatch, asked, expected):
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert threads.n_threads() == expected
 
 
 @pytest.mark.usefixtures("three_threads")

@@ -39,6 +39,17 @@ def bootstrap_areas(
     return np.hstack([np.empty((2, 0)), *blocks])
 
 
+def exact_areas(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """AUROC and average precision of the examples themselves, float64 [2]; both classes needed."""
+    levels, cells = levels_and_cells(positive, scores)
+    highest = int(levels.max())
+    counts = (
+        np.bincount(found, minlength=n)[None]
+        for found, n in ((levels, highest + 1), (cells, 2 * highest + 3))
+    )
+    return weighted_areas(*counts)[:, 0]
+
+
 def weighted_areas(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
     """AUROC and average precision, float64 [2, B], of B sets of counts.
 

@@ -20,6 +20,7 @@ from motifloom.bootstrap import (
 )
 from motifloom.evaluation import INTERVAL
 from motifloom.files import read_table, write_table
+from motifloom.metrics import benjamini_hochberg
 
 COMPARISON_COLUMNS = (
     "dataset",
@@ -219,14 +220,12 @@ def over_datasets(comparisons: pd.DataFrame) -> pd.DataFrame:
     the median difference over n datasets and the p-value of Wilcoxon's signed-rank test of them
     (Wilcoxon 1945, Biometrics Bulletin 1, 80-83); with fewer than six it cannot be below 0.05.
     """
-    from scipy.stats import false_discovery_control
-
     table = comparisons.assign(qvalue=np.nan)
     tests = []
     for family, rows in table.groupby(_FAMILY, sort=False):
         pvalues = rows["pvalue"].dropna()
         if len(pvalues):
-            table.loc[pvalues.index, "qvalue"] = false_discovery_control(pvalues)
+            table.loc[pvalues.index, "qvalue"] = benjamini_hochberg(pvalues)
         differences = rows["difference"].dropna()
         if len(differences) > 1:
             tests.append(

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from motifloom.files import InputError
+from motifloom.metrics import benjamini_hochberg
 from motifloom.motif_files import read_meme, write_meme
 from motifloom.motifs import PSEUDOCOUNT, Motif, information, rank_motifs
 from motifloom.sequences import ALPHABET
@@ -200,12 +201,10 @@ def tomtom(
     (columns), strand ("-": the target's reverse complement). Among equal p-values the higher
     score counts, then the earlier target. Fewer rows a query where there are fewer targets.
     """
-    from scipy.stats import false_discovery_control  # slow to import
-
     if not queries or not targets:
         return pd.DataFrame({name: [] for name in TOMTOM_COLUMNS})
     pvalues, scores, offsets, overlaps, strands = compare(queries, targets, reverse_complement)
-    qvalues = false_discovery_control(np.clip(pvalues, 0, 1), axis=1)
+    qvalues = benjamini_hochberg(np.clip(pvalues, 0, 1))
     best = np.lexsort((-scores, pvalues), axis=1)[:, :top]
     chosen = best.ravel()
     rows = np.repeat(np.arange(len(queries)), best.shape[1]), chosen

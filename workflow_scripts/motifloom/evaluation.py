@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from motifloom.bootstrap import bootstrap_areas, correlations, example_counts
+from motifloom.bootstrap import bootstrap_areas, correlations, exact_areas, example_counts
+from motifloom.metrics import auroc
 
 RECALLS = (0.5, 0.8)  # the default of evaluation: recalls
 _LEADING_COLUMNS = (
@@ -92,11 +93,10 @@ def classification_metrics(
         keys = ("auroc", "auroc_low", "auroc_high", "auprc", "auprc_low", "auprc_high")
         keys += tuple(map(precision_column, recalls))
         return metrics | dict.fromkeys(keys, float("nan")) | {"note": ONE_CLASS}
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
-    auroc, auprc = bootstrap_areas(positive, scores, n_bootstrap, seed, groups)
-    metrics |= _with_interval("auroc", roc_auc_score(positive, scores), auroc)
-    metrics |= _with_interval("auprc", average_precision_score(positive, scores), auprc)
+    found = exact_areas(positive, scores)
+    replicates = bootstrap_areas(positive, scores, n_bootstrap, seed, groups)
+    metrics |= _with_interval("auroc", found[0], replicates[0])
+    metrics |= _with_interval("auprc", found[1], replicates[1])
     precisions = precision_at_recalls(positive, scores, recalls)
     metrics |= dict(zip(map(precision_column, recalls), precisions.tolist(), strict=True))
     return metrics | {"note": ""}
@@ -152,10 +152,8 @@ def auroc_spread(labels: np.ndarray, members: np.ndarray) -> dict[str, float]:
     `labels` [N] are 0 or 1, `members` [M, N] the scores of each member. The sd is that of a sample,
     divided by M - 1. NaN of a single member, and with one class only.
     """
-    from sklearn.metrics import roc_auc_score
-
     judged = members if len(np.unique(labels)) == 2 else []
-    return _spread("auroc", [roc_auc_score(labels, scores) for scores in judged])
+    return _spread("auroc", [auroc(np.asarray(labels), scores) for scores in judged])
 
 
 def pearson_spread(targets: np.ndarray, members: np.ndarray) -> dict[str, float]:
@@ -230,11 +228,9 @@ def curves(labels: np.ndarray, scores: np.ndarray, points: int = 200) -> pd.Data
     labels, scores, _ = _checked(labels, scores, None)
     if len(np.unique(labels)) < 2:
         return pd.DataFrame({"curve": pd.Series(dtype=str), "x": [], "y": []})
-    from sklearn.metrics import precision_recall_curve, roc_curve
-
-    false_rate, true_rate, _ = roc_curve(labels, scores)
-    precision, recall, _ = precision_recall_curve(labels, scores)
-    precision, recall = precision[::-1], recall[::-1]
+    true, false = _called(labels, scores)
+    false_rate, true_rate = (np.append(0, called) / called[-1] for called in (false, true))
+    precision, recall = np.append(1, true / (true + false)), true_rate
     # x + y grows along a ROC curve, so that equal steps of it follow steep and flat parts alike.
     roc = _thin(false_rate + true_rate, points)
     pr = _thin(recall, points)
@@ -245,6 +241,14 @@ def curves(labels: np.ndarray, scores: np.ndarray, points: int = 200) -> pd.Data
             "y": np.concatenate([true_rate[roc], precision[pr]]),
         }
     )
+
+
+def _called(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """True and false positives at each distinct score as the threshold, highest first."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.diff(scores[order]) != 0, True)
+    true = np.cumsum(labels[order] == 1)[last]
+    return true, np.flatnonzero(last) + 1 - true
 
 
 def _constant(**inputs: np.ndarray) -> str:

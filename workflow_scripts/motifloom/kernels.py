@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
-from motifloom import models
+from motifloom import inference
 from motifloom.bin_store import BinStore
-from motifloom.convolution import MotifConv
 from motifloom.files import write_table
 from motifloom.importance import Judged, Silenced, drops, is_linear
+from motifloom.inference import Network
 from motifloom.merging import Group, merge
 from motifloom.motif_files import read_meme, write_jaspar, write_meme, write_transfac
 from motifloom.motifs import (
@@ -93,14 +91,14 @@ def export_motifs(
     the networks, this is done for the 16 with the largest effect (`_effects`), on 500 labelled
     bins and 500 without a label. A network without kernels has none to write.
     """
-    model = models.load(weights)
-    conv = _first_layer(model.networks[0])
+    model = inference.load(weights)
+    first = model.networks[0].weight
     kernels: list[Motif] = []
     motifs: list[Motif] = []
-    if conv is None:
+    if first is None:
         log.info("%s reads bases without kernels: no motifs", model.info["network"])
     else:
-        examples = _examples(model, store, genome, conv.weight.shape[2])
+        examples = _examples(model, store, genome, first.shape[2])
         kernels = _kernels_of(model, examples, recipe, top)
         background = read_meme(database) if database else []
         most = _MOST_COMPARED if len(model.info["targets"]) == 1 else 2 * _MOST_COMPARED
@@ -128,16 +126,10 @@ def _write(files: MotifFiles, kernels: list[Motif], motifs: list[Motif], alphabe
     write_table(position_table(ranked), files.positions)
 
 
-def _first_layer(network: nn.Module) -> nn.Module | None:
-    """The convolution whose kernels are motifs; None where bases are read one by one or apart."""
-    conv = getattr(network, "conv", None)
-    return None if conv is None or getattr(conv, "dilation", 1) > 1 else conv
-
-
 # --- examples -------------------------------------------------------------------------------
 
 
-def _examples(model: models.TrainedModel, store, genome, width: int) -> Examples:
+def _examples(model, store, genome, width: int) -> Examples:
     if genome is None:
         return _sequences(SequenceStore.open(store))
     bins = BinStore.open(store, genome)
@@ -188,7 +180,7 @@ def _spread(rows: np.ndarray, most: int) -> np.ndarray:
 # --- kernels --------------------------------------------------------------------------------
 
 
-def _kernels_of(model: models.TrainedModel, examples: Examples, recipe: str, top) -> list[Motif]:
+def _kernels_of(model, examples: Examples, recipe: str, top) -> list[Motif]:
     """The kernels of all members as motifs, member by member."""
     bound = examples.bound
     if top is not None and len(bound) > top and len(model.info["targets"]) == 1:
@@ -214,29 +206,18 @@ def _kernels_of(model: models.TrainedModel, examples: Examples, recipe: str, top
     return kernels
 
 
-def _read_off(network: nn.Module, bound: np.ndarray, recipe: str, both: bool) -> list[Motif]:
-    conv = network.conv
-    # A kernel sees both strands by itself, through the direct path, or where both are scored.
-    both |= bool(getattr(conv, "both_strands", False) or network.hyperparameters.get("direct"))
+def _read_off(network: Network, bound: np.ndarray, recipe: str, both: bool) -> list[Motif]:
     return kernels_to_pwms(
-        conv.weight.detach().numpy(),
-        conv.bias.detach().numpy(),
+        network.weight,
+        network.bias,
         bound,
         recipe=recipe,
-        both_strands=both,
-        shifts=_shifts(conv, bound.shape[1]),
+        both_strands=both or network.sees_both,
+        shifts=network.shifts(bound.shape[1]),
     )
 
 
-def _shifts(conv, length: int) -> np.ndarray | None:
-    """What the places of windows add to each kernel, float32 [C, W]; None without places."""
-    if getattr(conv, "places", None) is None:
-        return None
-    windows = length - conv.weight.shape[2] + 1
-    return conv.places.detach()[conv.place_index(windows)].T.numpy()
-
-
-def _effects(network: nn.Module, examples: Examples) -> np.ndarray:
+def _effects(network: Network, examples: Examples) -> np.ndarray:
     """Effect of each kernel, float64 [C]; NaN where there is nothing to tell apart.
 
     Of a linear read-out w_c (mean activation on bound - mean activation on other sequences), of
@@ -245,11 +226,11 @@ def _effects(network: nn.Module, examples: Examples) -> np.ndarray:
     label less that without, by the standard error of that difference, for the target where this
     is largest.
     """
-    n_kernels = network.conv.weight.shape[0]
-    linear = isinstance(network, models.DeepBind) and network.hidden is None
-    values = _activations(network, examples.seen, linear)
+    n_kernels = len(network.weight)
+    read = network.features if network.linear else network.activations
+    values = read(examples.seen).astype(np.float64)  # [N, C or 2C]
     counts = examples.labels.sum(0)
-    fewest = 1 if linear else _FEWEST_LABELLED
+    fewest = 1 if network.linear else _FEWEST_LABELLED
     kept = (counts >= fewest) & (len(values) - counts >= fewest)
     if not kept.any():
         return np.full(n_kernels, np.nan)
@@ -257,29 +238,10 @@ def _effects(network: nn.Module, examples: Examples) -> np.ndarray:
     sums = labels.T @ values  # [T, C or 2C]
     others = len(values) - counts
     differences = sums / counts - (values.sum(0) - sums) / others
-    if linear:
-        weights = network.dense.weight.detach().numpy()[0]
-        return (weights * differences[0]).reshape(-1, n_kernels).sum(0)
+    if network.linear:
+        return (network.readout * differences[0]).reshape(-1, n_kernels).sum(0)
     errors = values.std(0) * np.sqrt(1 / counts + 1 / others)
     return (differences / np.maximum(errors, 1e-12)).max(0)
-
-
-def _activations(network: nn.Module, codes: np.ndarray, linear: bool) -> np.ndarray:
-    """Each kernel's activation on codes uint8 [N, L], float64 [N, C]: its maximum after ReLU.
-
-    With `linear` all features that a DeepBind reads, [N, C or 2C].
-    """
-    parts = []
-    with torch.inference_mode():
-        for batch in torch.from_numpy(np.array(codes)).split(1024):
-            if linear:
-                found = network.features(batch)
-            elif isinstance(network.conv, MotifConv):
-                found = network.conv(batch).squeeze(1)
-            else:
-                found = torch.relu(network.conv(batch).amax(2))
-            parts.append(found.double().numpy())
-    return np.concatenate(parts)
 
 
 # --- what they are worth --------------------------------------------------------------------
@@ -303,9 +265,7 @@ def _silenced(names: Sequence[str], numbers: dict[str, tuple[int, int]]) -> Sile
     return silenced
 
 
-def _weighed(
-    model: models.TrainedModel, kernels: list[Motif], groups: list[Group], examples: Examples
-) -> list[Motif]:
+def _weighed(model, kernels: list[Motif], groups: list[Group], examples: Examples) -> list[Motif]:
     """The distinct motifs with the drops of the metric, those of most worth in rank order first."""
     linear = is_linear(model)
     motifs = rank_motifs(group.merged(len(model.networks), linear) for group in groups)
@@ -323,9 +283,7 @@ def _weighed(
     return [replace(motif, metric=metric) for motif in [*weighed, *motifs[limit:]]]
 
 
-def _weighed_kernels(
-    model: models.TrainedModel, kernels: list[Motif], examples: Examples
-) -> list[Motif]:
+def _weighed_kernels(model, kernels: list[Motif], examples: Examples) -> list[Motif]:
     """The kernels with the validation drop of each alone, where that costs no run of networks."""
     if not is_linear(model):
         return kernels

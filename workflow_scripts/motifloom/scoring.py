@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from motifloom import models
+from motifloom import inference
 from motifloom.bin_store import BinStore
 from motifloom.comparisons import compare, comparison_table, pairs_with_first
 from motifloom.databases import load_motif
@@ -60,7 +60,7 @@ def scorers_of(weights, motif, release, both_strands) -> dict[str, Scorer]:
     """Every model by name, the known matrix as "pwm"."""
     found = {}
     for preset, path in weights.items():
-        model = models.load(path)
+        model = inference.load(path)
         about = {"model": preset, "preset": preset, "members": model.info["members"]}
         found[preset] = Scorer(about, partial(_scores_of, model), model.info["best_member"])
     if motif:
@@ -71,7 +71,7 @@ def scorers_of(weights, motif, release, both_strands) -> dict[str, Scorer]:
     return found
 
 
-def _scores_of(model: models.TrainedModel, codes: np.ndarray) -> np.ndarray:
+def _scores_of(model, codes: np.ndarray) -> np.ndarray:
     """Scores of an ensemble and of its members, float32 [1 + M, n], of one target."""
     scores, members = model.score_members(codes)
     return np.concatenate([scores[None], members])[..., 0]
@@ -111,7 +111,8 @@ def predict_bins(
     that one track is read without the others (`read_track`). Raises InputError where the device
     asked for is not there.
     """
-    from motifloom.hardware import choose_device  # not for jobs that predict nothing
+    from motifloom import models  # not for jobs that predict nothing
+    from motifloom.hardware import choose_device
 
     bins = BinStore.open(store, genome)
     model = models.load(weights).to(choose_device(device))
@@ -125,7 +126,7 @@ def predict_bins(
     write_arrays(output, {"scores": (shape, np.float32)}, scores, info)
 
 
-def _predict_block(model: models.TrainedModel, codes: np.ndarray) -> np.ndarray:
+def _predict_block(model, codes: np.ndarray) -> np.ndarray:
     """Logits float32 [1, T, BLOCK] of codes uint8 [n, L], n at most BLOCK."""
     scores = np.full((1, len(model.info["targets"]), BLOCK), np.nan, np.float32)
     scores[0, :, : len(codes)] = model.score(codes, batch_size=256).T
@@ -173,7 +174,7 @@ def evaluate_bins(
     """
     bins = BinStore.open(store, genome)
     multitask = {name: {"model": name, "preset": name, "members": 1} for name in predictions}
-    scorers = scorers_of({models.load(weights).info["preset"]: weights}, motif, release, True)
+    scorers = scorers_of({inference.load(weights).info["preset"]: weights}, motif, release, True)
     common = {"dataset": dataset, "tf": tf, "negatives": "bins"}
     if dataset not in bins.info["targets"]:
         about = [*multitask.values(), *(scorer.about for scorer in scorers.values())]
@@ -223,6 +224,8 @@ def _judge_bins(
 
 def score_fasta(weights: str | Path, fasta: str | Path, output: str | Path) -> None:
     """Write a table of a FASTA's records: sequence, length and one column of scores a target."""
+    from motifloom import models  # not for jobs that read no FASTA
+
     model = models.load(weights)
     names, records = read_fasta(fasta)
     scores = model.score(fasta)

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from motifloom.code_scan import _THREAD_WORTH, _additions, _encode, _line, _prepare, _spell
 from motifloom.lanes import LANES, LETTERS, WORD, compiled
 from motifloom.models import DeepBind
 from motifloom.peaks import lowest_bit, mark_lanes, rising_positions, store_lanes
-from motifloom.scan import _THREAD_WORTH, _additions, _encode, _line, _prepare, _spell
 from motifloom.threads import share_rows
 
 # Sequences that are scanned with one block of kernels before the next takes the cache.

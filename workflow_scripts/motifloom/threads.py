@@ -4,21 +4,21 @@ import ctypes
 import functools
 import itertools
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import torch
 
 _BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def share_rows(n: int, work: Callable[[int, int], object], worth: int | None = None) -> list:
-    """Results of `work(first, last)` over n rows, in order: one share a thread PyTorch has.
+    """Results of `work(first, last)` over n rows, in order: one share a thread (`n_threads`).
 
     There are at most `worth` shares, and at least one. What a share raises is raised here.
     """
-    shares = max(1, min(torch.get_num_threads(), n, n if worth is None else worth))
+    shares = max(1, min(n_threads(), n, n if worth is None else worth))
     if shares == 1:
         return [work(0, n)]
     edges = np.linspace(0, n, shares + 1).astype(int).tolist()
@@ -28,6 +28,15 @@ def share_rows(n: int, work: Callable[[int, int], object], worth: int | None = N
         with ThreadPoolExecutor(shares) as pool:
             return list(pool.map(lambda task: task(), tasks))
     return _run_on_pytorchs(library, tasks)
+
+
+def n_threads() -> int:
+    """Threads of this process: PyTorch's where it is loaded, else OpenMP's setting, else CPUs."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return torch.get_num_threads()
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) else os.cpu_count() or 1
 
 
 def _run_on_pytorchs(library: ctypes.CDLL, tasks: list[Callable[[], object]]) -> list:
@@ -52,10 +61,9 @@ def _run_on_pytorchs(library: ctypes.CDLL, tasks: list[Callable[[], object]]) ->
     return results
 
 
-@functools.cache
 def _openmp() -> ctypes.CDLL | None:
-    """GNU's OpenMP, where PyTorch has loaded it."""
-    if not hasattr(os, "RTLD_NOLOAD"):
+    """GNU's OpenMP, where PyTorch has loaded it; it may do so later."""
+    if "torch" not in sys.modules or not hasattr(os, "RTLD_NOLOAD"):
         return None
     try:
         library = ctypes.CDLL("libgomp.so.1", mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
