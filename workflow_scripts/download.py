@@ -2,7 +2,7 @@
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], 1):
+with job(snakemake):
     from motifloom.files import keep_verified
 
     keep_verified(snakemake.input[0], snakemake.output[0], snakemake.params.sha256)

@@ -2,7 +2,7 @@
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from motifloom.evaluation import TEXT_COLUMNS
     from motifloom.files import read_table
     from motifloom.plots import draw_comparison

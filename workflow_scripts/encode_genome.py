@@ -2,7 +2,7 @@
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from motifloom.files import write_text
     from motifloom.sequences import check_genome, encode_genome
 

@@ -2,7 +2,7 @@
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from motifloom.datasets import build_from_sequences, rules_from_config
 
     build_from_sequences(

@@ -2,7 +2,7 @@
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from motifloom.onnx_export import export_onnx
 
     export_onnx(snakemake.input.weights, snakemake.output.onnx)

@@ -2,7 +2,7 @@
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from motifloom.bins import BinRules, build_bins
 
     rules = {key: value for key, value in snakemake.params.rules.items() if key != "datasets"}

@@ -2,7 +2,7 @@
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from motifloom.scoring import score_fasta
 
     score_fasta(snakemake.input.weights, snakemake.input.fasta, snakemake.output.scores)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from motifloom.example import simulate
 
     simulate(Path(snakemake.output.genome).parent, seed=snakemake.params.seed)

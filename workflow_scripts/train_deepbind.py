@@ -2,7 +2,7 @@
 
 from motifloom.jobs import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from motifloom.deepbind import train_deepbind
     from motifloom.files import read_table
     from motifloom.plots import draw_history

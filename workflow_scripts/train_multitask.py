@@ -4,7 +4,7 @@ from motifloom.jobs import job
 
 # Processes that share a training import this file again.
 if __name__ == "__main__":
-    with job(snakemake.log[0], snakemake.threads):
+    with job(snakemake):
         from motifloom.files import read_table
         from motifloom.members import order_of
         from motifloom.multitask import train_multitask

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.calibration import _sigmoid_calibration
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 
 from motifloom import calibration
 
@@ -26,6 +27,19 @@ def test_platt_equals_scikit_learns(shift):
     assert fitted["slope"] * shift + fitted["intercept"] == pytest.approx(-b, rel=1e-2, abs=1e-2)
     mean = calibration.apply(fitted, scores + shift).mean()
     assert mean == pytest.approx((labels.sum() + 1) / 202, abs=0.01)
+
+
+@pytest.mark.parametrize("n", [3, 50, 1000])
+def test_platt_is_the_likeliest_curve(n):
+    labels, scores = sample(n, seed=3, slope=9.0)
+    labels[:2] = True, False
+    targets = np.where(labels, (labels.sum() + 1) / (labels.sum() + 2), 1 / ((~labels).sum() + 2))
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12)
+    weights = np.concatenate([targets, 1 - targets])
+    model.fit(np.tile(scores, 2)[:, None], np.repeat([1, 0], n), weights)
+    fitted = calibration.fit_platt(labels, scores)
+    assert fitted["slope"] == pytest.approx(model.coef_[0, 0], rel=1e-5)
+    assert fitted["intercept"] == pytest.approx(model.intercept_[0], rel=1e-5)
 
 
 def test_platt_finds_the_true_curve():

@@ -2,10 +2,13 @@
 
 import logging
 import os
+import re
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+import motifloom
 from motifloom.files import InputError
 from motifloom.jobs import job
 
@@ -27,8 +30,25 @@ def log(tmp_path):
     return tmp_path / "logs" / "rule" / "dataset.log"
 
 
+def given(log, threads=1, rule="train", wildcards=(), inputs=(), outputs=()):
+    """What a script finds as `snakemake`."""
+    return SimpleNamespace(
+        log=[str(log)],
+        threads=threads,
+        rule=rule,
+        wildcards=dict(wildcards),
+        input=list(map(str, inputs)),
+        output=list(map(str, outputs)),
+    )
+
+
+def messages(log):
+    """The lines of a log without their times."""
+    return [line.split(" ", 2)[-1] for line in log.read_text().splitlines()]
+
+
 def test_output_goes_to_the_log(log, capsys):
-    with job(str(log), 1):
+    with job(given(log)):
         print("to stdout")
         print("to stderr", file=sys.stderr)
         logging.getLogger("motifloom.any").info("a message")
@@ -43,7 +63,7 @@ def test_output_goes_to_the_log(log, capsys):
 
 def test_the_terminal_comes_back(log, capsys):
     before = sys.stdout, sys.stderr
-    with job(str(log), 1):
+    with job(given(log)):
         assert sys.stdout is not before[0]
     assert (sys.stdout, sys.stderr) == before
     print("after")
@@ -51,23 +71,23 @@ def test_the_terminal_comes_back(log, capsys):
 
 
 def test_threads_are_set(log):
-    with job(str(log), 3):
+    with job(given(log, 3)):
         for name in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
             assert os.environ[f"{name}_NUM_THREADS"] == "3"
 
 
 def test_bad_input_ends_with_one_sentence(log, capsys):
-    with pytest.raises(SystemExit) as ended, job(str(log), 1):
+    with pytest.raises(SystemExit) as ended, job(given(log)):
         print("before")
         raise InputError("peaks.bed, line 3: the end is no number; mend it")
     assert ended.value.code == 1
     sentence = "error: peaks.bed, line 3: the end is no number; mend it\n"
-    assert log.read_text() == "before\n" + sentence
+    assert log.read_text().endswith("before\n" + sentence)
     assert capsys.readouterr() == ("", sentence)
 
 
 def test_other_errors_leave_their_traceback_in_the_log(log, capsys):
-    with pytest.raises(SystemExit) as ended, job(str(log), 1):
+    with pytest.raises(SystemExit) as ended, job(given(log)):
         {}["no such key"]
     assert ended.value.code == 1
     text = log.read_text()
@@ -81,6 +101,41 @@ def test_other_errors_leave_their_traceback_in_the_log(log, capsys):
 
 def test_an_earlier_log_is_replaced(log):
     for text in ("first", "second"):
-        with job(str(log), 1):
+        with job(given(log)):
             print(text)
-    assert log.read_text() == "second\n"
+    text = log.read_text()
+    assert "second\n" in text and "first" not in text
+
+
+def test_a_log_tells_what_went_in_and_what_came_out(log, tmp_path):
+    peaks, table, folder = tmp_path / "a.bed", tmp_path / "qc.tsv", tmp_path / "logos"
+    peaks.write_text("chr1\t1\t2\n")
+    wildcards = {"preset": "deepbind", "dataset": "CTCF"}
+    told = given(log, 2, "train", wildcards, [peaks], [table, folder, tmp_path / "none"])
+    with job(told):
+        table.write_text("stage\tcount\nread\t1\nkept\t1\n")
+        folder.mkdir()
+        (folder / "k1.svg").touch()
+    first, versions, read, *made, last = messages(log)
+    assert first == "train, preset deepbind, dataset CTCF, threads 2"
+    assert versions.startswith(f"motifloom {motifloom.__version__}, python 3.")
+    assert ", torch 2." in versions
+    assert read == f"input {peaks}: 9 bytes"
+    assert made == [
+        f"output {table}: 2 rows, 26 bytes",
+        f"output {folder}: 1 files",
+        f"output {tmp_path / 'none'}: absent",
+    ]
+    assert re.fullmatch(r"done in \d+\.\d s, at most \d+ MB of memory", last)
+
+
+def test_of_many_files_some_are_listed(log, tmp_path):
+    with job(given(log, inputs=[tmp_path / str(number) for number in range(1000)])):
+        pass
+    assert len(messages(log)) == 2 + 8 + 2
+    assert messages(log)[10] == "input: 992 more files"
+
+
+def test_no_core_is_one_thread(log):
+    with job(given(log, 0)):
+        assert os.environ["OMP_NUM_THREADS"] == "1"

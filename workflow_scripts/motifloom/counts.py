@@ -1,8 +1,11 @@
 """What was read, dropped and made on the way to a store: the lines of a qc.tsv."""
 
+import logging
 from dataclasses import dataclass, field
 
 import pandas as pd
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -12,8 +15,9 @@ class Counts:
     lines: list[tuple[str, int, str]] = field(default_factory=list)
 
     def add(self, stage: str, count: int, note: str = "") -> None:
-        """Note how many examples a stage read, dropped or made."""
+        """Note how many examples a stage read, dropped or made, in the job's log too."""
         self.lines.append((stage, int(count), note))
+        log.info("%s: %d%s", stage, count, f" ({note})" if note else "")
 
     def frame(self) -> pd.DataFrame:
         """Columns stage, count, note."""

@@ -8,6 +8,7 @@ processes that start together before it is there each compile it, hence `warm_up
 """
 
 import difflib
+import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,8 @@ from motifloom.metrics import benjamini_hochberg
 from motifloom.motif_files import read_meme, write_meme
 from motifloom.motifs import PSEUDOCOUNT, Motif, information, rank_motifs
 from motifloom.sequences import ALPHABET
+
+log = logging.getLogger(__name__)
 
 SIMILAR_EVALUE = 0.01  # a match
 SIMILAR_PVALUE = 1e-4  # the same motif again, for `non_redundant`
@@ -161,6 +164,7 @@ def write_database(
     if not kept:
         raise InputError("the motif database is empty; give a JASPAR release or a MEME file")
     write_meme(kept, output)
+    log.info("%d motifs", len(kept))
     return len(kept)
 
 

@@ -2,49 +2,113 @@
 
 import logging
 import os
+import platform
+import resource
 import sys
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import motifloom
 from motifloom.files import InputError
 
+log = logging.getLogger(__name__)
+
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# What results depend on most; provenance has the others.
+_PACKAGES = ("numpy", "numba", "pandas", "torch")
+_MOST_LISTED = 8
 
 
 @contextmanager
-def job(log: str, threads: int) -> Iterator[None]:
-    """Run a block as a job: output to `log`, `threads` CPU threads, clear ends.
+def job(snakemake) -> Iterator[None]:
+    """Run a block as a job: its log, its number of CPU threads, clear ends.
 
-    PyTorch and Numba must be imported inside the block, since they read the thread counts when
-    they load (NumPy's, loaded already, are set by Snakemake to the same). An InputError ends the
-    job with its one sentence, in the log and on the terminal, without a traceback; any other
-    error keeps its traceback in the log.
+    `snakemake` is the object that scripts find under this name. The log has what was run and with
+    which versions, the input files, what the library says, the output files with their numbers of
+    rows, and the time and memory taken. PyTorch and Numba must be imported inside the block, since
+    they read the thread counts when they load (NumPy's, loaded already, are set by Snakemake to
+    the same). An InputError ends the job with its one sentence, in the log and on the terminal,
+    without a traceback; any other error keeps its traceback in the log, and its sentence is last.
     """
+    threads = max(1, snakemake.threads)  # 0 stands for a job that waits for no core
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(threads)
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
     # Where cores are shared, threads that wait in long busy loops keep the others from theirs.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    path = snakemake.log[0]
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     output, terminal = sys.stdout, sys.stderr
-    with open(log, "w", encoding="utf-8", buffering=1) as stream:
+    with open(path, "w", encoding="utf-8", buffering=1) as stream:
         sys.stdout = sys.stderr = stream
         logging.basicConfig(
             stream=stream, level=logging.INFO, format="%(asctime)s %(message)s", force=True
         )
+        began = time.monotonic()
         try:
+            _log_start(snakemake)
             yield
+            _log_end(snakemake, time.monotonic() - began)
         except InputError as error:
             _say(f"error: {error}", stream, terminal)
             sys.exit(1)
         except Exception as error:
             traceback.print_exc(file=stream)
-            _say(f"error: {type(error).__name__}: {error} (see {log})", stream, terminal)
+            _say(f"error: {type(error).__name__}: {error} (see {path})", stream, terminal)
             sys.exit(1)
         finally:
             sys.stdout, sys.stderr = output, terminal
+
+
+def _log_start(snakemake) -> None:
+    wildcards = "".join(f", {name} {value}" for name, value in snakemake.wildcards.items())
+    log.info("%s%s, threads %d", snakemake.rule, wildcards, snakemake.threads)
+    log.info("%s", ", ".join(f"{name} {number}" for name, number in versions().items()))
+    _log_files("input", snakemake.input)
+
+
+def _log_end(snakemake, seconds: float) -> None:
+    _log_files("output", snakemake.output)
+    # In kilobytes, on macOS in bytes; of this process, at its peak.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak /= 1e6 if sys.platform == "darwin" else 1e3
+    log.info("done in %.1f s, at most %.0f MB of memory", seconds, peak)
+
+
+def versions() -> dict[str, str]:
+    """Versions of motifloom, Python and the packages that results depend on most."""
+    found = {"motifloom": motifloom.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # a rule's environment may do without
+            continue
+    return found
+
+
+def _log_files(kind: str, paths: Sequence[str]) -> None:
+    for path in paths[:_MOST_LISTED]:
+        log.info("%s %s: %s", kind, path, _describe(Path(path)))
+    if len(paths) > _MOST_LISTED:
+        log.info("%s: %d more files", kind, len(paths) - _MOST_LISTED)
+
+
+def _describe(path: Path) -> str:
+    """A file's size, of a table of ours its rows, of a folder its number of files."""
+    if path.is_dir():
+        return f"{sum(1 for _ in path.iterdir())} files"
+    if not path.exists():
+        return "absent"
+    size = path.stat().st_size
+    if path.suffix != ".tsv":
+        return f"{size:,} bytes"
+    with open(path, "rb") as stream:
+        lines = sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+    return f"{max(lines - 1, 0):,} rows, {size:,} bytes"
 
 
 def _say(message: str, *streams) -> None:

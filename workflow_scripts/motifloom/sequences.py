@@ -5,6 +5,7 @@ for anything else (N and the other IUPAC ambiguity codes).
 """
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ import pandas as pd
 
 from motifloom.files import InputError, check_readable, is_gzip, open_text, read_table
 from motifloom.store import read_arrays, write_arrays
+
+log = logging.getLogger(__name__)
 
 ALPHABET = "ACGT"
 UNKNOWN = 4
@@ -235,6 +238,7 @@ def encode_genome(fasta: str | Path, output: str | Path) -> dict[str, int]:
             (_record(source, name, fasta) for name in names),
             {"chromosomes": names, "lengths": list(lengths.values())},
         )
+    log.info("%d chromosomes, %d bases", len(names), sum(lengths.values()))
     return lengths
 
 

@@ -1,6 +1,7 @@
 """Every model on a dataset's test windows: scores on disk, metrics, curves and a figure."""
 
 import itertools
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from motifloom.files import write_table
 from motifloom.scoring import Scored, score_all, scorers_of
 from motifloom.store import SequenceStore
 from motifloom.window_scores import WindowScores
+
+log = logging.getLogger(__name__)
 
 
 def evaluate_windows(
@@ -92,6 +95,7 @@ def _classification(windows, scored, named, settings, metrics, curve_table, figu
             if one.members is not None:
                 found |= auroc_spread(labels[mask], one.members[:, mask])
             table.append(metrics_row(**common, **one.about, metrics=found))
+            _log(name, f"{subset}, negatives {kind}", found, ("auroc", "auprc"))
             if number == 0:
                 drawn.append(curves(labels[mask], one.scores[mask]).assign(model=name))
                 legend[name] = f"{name} (AUROC {found['auroc']:.3f}, AUPRC {found['auprc']:.3f})"
@@ -115,6 +119,7 @@ def _regression(windows, scored, named, recalls, metrics, curve_table, figure):
             if name == "pwm":
                 found["mse"] = float("nan")  # bits are no scores
             table.append(metrics_row(**common, **one.about, metrics=found, recalls=recalls))
+            _log(name, subset, found, ("pearson", "spearman"))
     write_table(metrics_table(table, recalls), metrics)
     test = windows.of_split("test")
     points = {name: one.scores[test] for name, one in scored.items()}
@@ -126,3 +131,8 @@ def _regression(windows, scored, named, recalls, metrics, curve_table, figure):
     main = next(iter(points))
     title = f"{named['dataset']}: {main} on test sequences"
     draw_scatter(windows.label[test], points[main], title, figure)
+
+
+def _log(name: str, examples: str, found: dict, metrics: Sequence[str]) -> None:
+    values = ", ".join(f"{metric} {found[metric]:.4f}" for metric in metrics)
+    log.info("%s on %s (%d): %s", name, examples, found["n"], values)
