@@ -38,6 +38,7 @@ _FASTA_VALUE = re.compile(
     re.IGNORECASE,
 )
 _NUCLEOTIDES = re.compile(rf"[{IUPAC}]+", re.IGNORECASE)
+_MOST_COLUMNS = 1000
 _MITOCHONDRION = {"m", "mt", "mito", "mtdna", "mitochondrion"}
 
 
@@ -104,6 +105,8 @@ def _spaces_to_tabs(text: str) -> str:
 def _parse(text: str, separator: str, path: str | Path) -> _Table:
     """Split a text into fields; InputError where the rows have unequal numbers of them."""
     lines, columns = _layout(text, separator)
+    if len(lines) and columns[0] > _MOST_COLUMNS:
+        _fail(path, lines[0], f"has {columns[0]} columns; is it a table? {_MOST_COLUMNS} are read")
     uneven = np.flatnonzero(columns != columns[:1])
     if len(uneven):
         _fail(

@@ -9,9 +9,24 @@ from pathlib import Path
 
 import numpy as np
 
-from motifloom.files import InputError, atomic, check_readable
+from motifloom.files import (
+    InputError,
+    are_names,
+    atomic,
+    check_readable,
+    is_finite,
+    is_whole,
+    parse_json,
+)
 
+NETWORKS = ("DeepBind", "DanQ", "ResNet", "RNN", "LSTM")
 _INFO = "motifloom"
+_CHOICES = {
+    "strands": ("given", "mean", "max"),
+    "alphabet": ("dna", "rna"),
+    "labels": ("binary", "score"),
+}
+_LARGEST = 10_000_000  # of any hyperparameter that is a number of something
 
 
 def write_weights(tensors: Mapping[str, np.ndarray], info: Mapping, path: str | Path) -> None:
@@ -35,11 +50,56 @@ def read_weights(path: str | Path, framework: str = "numpy") -> tuple[dict, obje
     check_readable(path)
     try:
         with safe_open(path, framework=framework) as stored:
-            info = json.loads((stored.metadata() or {}).get(_INFO, "null"))
+            info = parse_json((stored.metadata() or {}).get(_INFO, "null"))
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError) as error:
+    # The others are what safetensors raises for types of numbers that the framework lacks.
+    except (SafetensorError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise InputError(f"{path}: is damaged or no safetensors file; train it again") from error
     return arrays, info
+
+
+def read_model(path: str | Path, framework: str = "numpy") -> tuple[dict, dict]:
+    """Named arrays or tensors of a trained model, and its info, checked as far as it is read.
+
+    Raises InputError where the file is damaged, holds no model of one of the NETWORKS or
+    describes one that cannot be; what the shapes of the arrays must be the networks know.
+    """
+    arrays, info = read_weights(path, framework)
+    if not isinstance(info, dict) or info.get("network") not in NETWORKS:
+        raise InputError(f"{path}: holds no trained model; give a weights.safetensors")
+    fault = _fault(info, len(arrays))
+    if fault or any(str(array.dtype).rpartition(".")[2] != "float32" for array in arrays.values()):
+        fault = fault or "type of numbers"
+        raise InputError(f"{path}: weights and description disagree ({fault}); train it again")
+    return arrays, info
+
+
+def _fault(info: Mapping, n_arrays: int) -> str:
+    """The part of a description that no model has; "" where there is none."""
+    settings, targets = info.get("hyperparameters"), info.get("targets")
+    if not is_whole(info.get("members"), 1, n_arrays):
+        return "members"
+    if not isinstance(settings, dict) or not all(map(_is_setting, settings.values())):
+        return "hyperparameters"
+    # Layers are built one by one.
+    if not is_whole(settings.get("length"), 1) or not is_whole(
+        settings.get("blocks", 0), 0, n_arrays
+    ):
+        return "hyperparameters"
+    if not are_names(targets) or not targets or len(targets) != settings.get("n_targets", 1):
+        return "targets"
+    for key in ("target_mean", "target_scale"):
+        if not is_finite(info.get(key)):
+            return key
+    if not is_whole(info.get("best_member", 0), 0, info["members"] - 1):
+        return "best_member"
+    choices = _CHOICES.items()
+    return next((key for key, known in choices if info.get(key, known[0]) not in known), "")
+
+
+def _is_setting(value: object) -> bool:
+    """Whether a value can be an argument of a network."""
+    return isinstance(value, bool | str) or (is_finite(value) and 0 <= value <= _LARGEST)
 
 
 def weights_file(path: str | Path) -> Path:
