@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import io
 import os
 import re
 from pathlib import Path
@@ -60,23 +61,19 @@ BENCHMARKS = f"{LOGS}/benchmarks"
 def read_sheet(path):
     """A tab-separated table as text, unset cells as ""; a clear error where it is none."""
     try:
-        sheet = pd.read_csv(
-            path,
-            sep="\t",
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-        )
+        text = Path(path).read_text(encoding="utf-8-sig")
+        first = [line for line in text.split("\n", 9) if line.strip()][:2]
+        # Pandas would take the first columns for names of rows.
+        if len(first) == 2 and first[1].count("\t") > first[0].count("\t"):
+            raise ValueError("lines have more columns than the header")
+        return pd.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise WorkflowError(f"{brief(path)}: no such file; check the config") from None
     # ValueErrors are also those of decoding and of pandas' parser.
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError) as error:
         raise WorkflowError(
             f"{brief(path)}: is not a tab-separated table: {brief(error)}"
         ) from None
-    if not isinstance(sheet.index, pd.RangeIndex):
-        raise WorkflowError(f"{path}: lines have more columns than the header; give each a name")
-    return sheet
 
 
 class Lines(dict):

@@ -8,9 +8,11 @@ import json
 import os
 import re
 from pathlib import Path
+from unittest import mock
 
 import corpus
 import numpy as np
+import yaml
 from trial import Target
 
 RULES = corpus.REPOSITORY / "rules"
@@ -199,27 +201,28 @@ def read_calibration(path: Path) -> None:
 @functools.cache
 def _checks():
     """The part of rules/common.smk that reads config and tables: plain Python, as it stands."""
-    import snakemake.utils
-
-    load = functools.cache(snakemake.utils._load_configfile)
-    # The schemas are files of ours; loading them anew each time is most of the time.
-    snakemake.utils._load_configfile = lambda source, filetype: json.loads(
-        json.dumps(load(source, filetype))
-    )
     text = (
         (RULES / "common.smk").read_text(encoding="utf-8").partition("\nwildcard_constraints:")[0]
     )
     return compile(text, str(RULES / "common.smk"), "exec")
 
 
+@functools.cache
+def _schema(path: str) -> str:
+    return json.dumps(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+
+
 def checked(config: dict) -> dict:
     """The names that rules/common.smk defines for a config; raises what it raises."""
     names = {"config": config}
-    code = _checks()
     folder = os.getcwd()
     os.chdir(RULES)  # schemas are named from there
     try:
-        exec(code, names)
+        # The schemas are files of ours; loading them anew would take most of the time.
+        with mock.patch(
+            "snakemake.utils._load_configfile", lambda path, filetype: json.loads(_schema(path))
+        ):
+            exec(_checks(), names)
     finally:
         os.chdir(folder)
     _check_inside(names)

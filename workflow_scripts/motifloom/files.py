@@ -181,9 +181,7 @@ def read_table(path: str | Path, text_columns: tuple[str, ...] = ()) -> pd.DataF
     """Read a TSV with a header; `text_columns` keep their text (empty and NA alike become "")."""
     with open_text(path) as stream:
         try:
-            columns = stream.readline().count("\t") + 1
-            if columns > _MOST_COLUMNS:
-                raise InputError(f"{path}: has {columns} columns; is it a table of a run?")
+            _check_header(stream.readline(), stream.readline(), path)
             stream.seek(0)
             frame = pd.read_csv(stream, sep="\t", dtype=dict.fromkeys(text_columns, str))
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -191,6 +189,15 @@ def read_table(path: str | Path, text_columns: tuple[str, ...] = ()) -> pd.DataF
     present = [column for column in text_columns if column in frame]
     frame[present] = frame[present].fillna("")
     return frame
+
+
+def _check_header(header: str, first: str, path: str | Path) -> None:
+    """Refuse columns beyond number, and rows longer than the header, which pandas would shift."""
+    columns = header.count("\t") + 1
+    if columns > _MOST_COLUMNS:
+        raise InputError(f"{path}: has {columns} columns; is it a table of a run?")
+    if first.count("\t") >= columns and '"' not in first:
+        raise InputError(f"{path}: is not a tab-separated table (line 2 is longer than the header)")
 
 
 def collect_tables(tables: Iterable[str | Path], output: str | Path) -> None:

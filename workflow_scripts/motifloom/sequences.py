@@ -124,7 +124,9 @@ class Genome:
             sound = len(names) == len(set(names)) == len(lengths) > 0
             sound = sound and all(is_whole(length, 1) for length in lengths)
             if not (sound and codes.dtype == np.uint8 and codes.shape == (sum(lengths),)):
-                raise InputError(f"{path}: is damaged (chromosomes and bases); encode it again")
+                raise InputError(
+                    f"{path}: is a damaged genome (lengths and bases); encode it again"
+                )
             return cls(names, lengths, codes)
         with open_fasta(path) as fasta:
             names = list(fasta.keys())

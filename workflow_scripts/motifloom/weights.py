@@ -26,7 +26,13 @@ _CHOICES = {
     "alphabet": ("dna", "rna"),
     "labels": ("binary", "score"),
 }
-_LARGEST = 10_000_000  # of any hyperparameter that is a number of something
+# Arguments of networks that are no whole numbers, and bounds of those that are.
+_TRUTHS = ("both_strands", "direct", "padding")
+_SHARES = ("dropout", "conv_dropout")
+_WORDS = ("pooling", "readout", "order")
+_NOT_ZERO = ("length", "n_targets", "n_kernels", "kernel_size", "pool_size", "units", "stride")
+_NOT_ZERO += ("dilation", "dilation_growth", "block_kernel_size")
+_LARGEST, _FARTHEST = 10_000_000, 10_000
 
 
 def write_weights(tensors: Mapping[str, np.ndarray], info: Mapping, path: str | Path) -> None:
@@ -76,30 +82,46 @@ def read_model(path: str | Path, framework: str = "numpy") -> tuple[dict, dict]:
 
 def _fault(info: Mapping, n_arrays: int) -> str:
     """The part of a description that no model has; "" where there is none."""
-    settings, targets = info.get("hyperparameters"), info.get("targets")
+    targets, settings = info.get("targets"), info.get("hyperparameters")
     if not is_whole(info.get("members"), 1, n_arrays):
         return "members"
-    if not isinstance(settings, dict) or not all(map(_is_setting, settings.values())):
+    if not isinstance(settings, dict) or not _are_settings(settings, info["network"], n_arrays):
         return "hyperparameters"
-    # Layers are built one by one.
-    if not is_whole(settings.get("length"), 1) or not is_whole(
-        settings.get("blocks", 0), 0, n_arrays
-    ):
-        return "hyperparameters"
-    if not are_names(targets) or not targets or len(targets) != settings.get("n_targets", 1):
+    if not are_names(targets) or len(targets) != settings.get("n_targets", 1):
         return "targets"
     for key in ("target_mean", "target_scale"):
         if not is_finite(info.get(key)):
             return key
     if not is_whole(info.get("best_member", 0), 0, info["members"] - 1):
         return "best_member"
-    choices = _CHOICES.items()
-    return next((key for key, known in choices if info.get(key, known[0]) not in known), "")
+    # Of alphabet and labels the first is what models without them have.
+    choices = {"alphabet": "dna", "labels": "binary"} | info
+    return next((key for key, known in _CHOICES.items() if choices.get(key) not in known), "")
 
 
-def _is_setting(value: object) -> bool:
-    """Whether a value can be an argument of a network."""
-    return isinstance(value, bool | str) or (is_finite(value) and 0 <= value <= _LARGEST)
+def _are_settings(settings: Mapping, network: str, n_arrays: int) -> bool:
+    """Whether hyperparameters can be arguments of a network that has `n_arrays` arrays."""
+    deepbind = network == "DeepBind"
+    if "length" not in settings or (deepbind and "both_strands" not in settings):
+        return False
+    for name, value in settings.items():
+        if name in _SHARES:
+            sound = is_finite(value) and 0 <= value <= 1
+        elif name in _WORDS:
+            poolings = ("max", "max+mean")
+            sound = isinstance(value, str) and (not deepbind or value in poolings)
+        elif name in _TRUTHS and (deepbind or name != "padding"):
+            sound = isinstance(value, bool)
+        else:
+            sound = is_whole(value, int(name in _NOT_ZERO), _LARGEST)
+        if not sound:
+            return False
+    if deepbind:
+        return True
+    # Layers are built one by one, and pad as far as their kernels reach.
+    blocks, growth = settings.get("blocks", 0), settings.get("dilation_growth", 1)
+    reach = (settings.get(name, 0) for name in ("padding", "dilation", "stride"))
+    return blocks <= n_arrays and growth ** min(blocks, 64) <= _FARTHEST and max(reach) <= _FARTHEST
 
 
 def weights_file(path: str | Path) -> Path:
