@@ -62,7 +62,9 @@ def read_sheet(path):
     """A tab-separated table as text, unset cells as ""; a clear error where it is none."""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-        first = [line for line in text.split("\n", 9) if line.strip()][:2]
+        first = [line for line in text.splitlines() if line.strip(" ")][:2]
+        if first and first[0].count("\t") > 1000:
+            raise ValueError("it has more than a thousand columns")
         # Pandas would take the first columns for names of rows.
         if len(first) == 2 and first[1].count("\t") > first[0].count("\t"):
             raise ValueError("lines have more columns than the header")

@@ -164,6 +164,8 @@ def replay(arguments) -> int:
     """One kept input again, with what came of it."""
     target = TARGETS[arguments.readers[0]]
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        for seed in target.seeds():
+            attempt(target, Path(folder) / target.file, seed)  # imports and compiles
         data = Path(arguments.replay).read_bytes()
         outcome = attempt(target, Path(folder) / target.file, data, traced=True)
     print(f"{outcome.verdict} in {outcome.seconds:.2f} s, {outcome.peak:,} bytes: {outcome.why}")

@@ -278,7 +278,7 @@ def read_names(path: Path) -> None:
     """A name of a run, of a FASTA to score and of a dataset: refused, or a folder of its own."""
     from snakemake.exceptions import WorkflowError
 
-    name = path.read_bytes().decode("utf-8", "replace")
+    name = path.read_bytes().decode("utf-8", "replace")[:2000]
     sheet = path.with_name("named.tsv")
     row = [name, "A", "sequences", "a", "", "dna", "binary", ""]
     sheet.write_text(corpus.SHEET + "\t".join(row) + "\n", encoding="utf-8", newline="")

@@ -107,6 +107,17 @@ def test_a_line_of_very_many_columns(write):
     refused(read_table, path, "has 40001 columns")
 
 
+def test_byte_order_marks_alone(write):
+    refused(readers.read_aliases, write("\ufeff\ufeff"), "is no table of aliases")
+    refused(readers.read_peaks, write("\ufeff\ufeff"), "holds no peak")
+
+
+def test_mixed_columns_of_a_table_give_no_warning(write, recwarn):
+    text = "a\tb\n" + "1\t1\n" * 300_000 + "x\tx\n"
+    assert read_table(write(text)).a.iloc[-1] == "x"
+    assert not recwarn.list
+
+
 def test_very_many_matrices_without_a_width_are_read_in_proportion(write):
     matrix = "MOTIF m{}\nletter-probability matrix:\n1 0 0 0\n\n"
     path = write("MEME version 4\n" + "".join(matrix.format(i) for i in range(5_000)))
@@ -119,7 +130,7 @@ def test_half_a_letter_in_a_fasta(write):
 
 def test_rows_longer_than_the_header_of_a_table_are_not_shifted(write):
     path = write("a\tb\n1\t2\t3\n1\t2\t3\n")
-    refused(read_table, path, "line 2 is longer than the header")
+    refused(read_table, path, "its rows are longer than its header")
 
 
 def test_fields_that_a_table_of_a_run_cannot_have(write):
@@ -273,7 +284,9 @@ def test_stores_whose_rows_point_nowhere(write, name, values):
     refused(SequenceStore.open, path, f"{name} lie outside")
 
 
-@pytest.mark.parametrize("changes", [{"targets": ["A", "B"]}, {"kinds": None}, {"chromosomes": 3}])
+@pytest.mark.parametrize(
+    "changes", [{"targets": ["A", "B"]}, {"kinds": None}, {"chromosomes": 3}, {"labels": None}]
+)
 def test_stores_whose_description_is_damaged(write, changes):
     refused(SequenceStore.open, write(described("store", **changes)), "")
 
@@ -501,5 +514,7 @@ def test_lines_longer_than_the_header(config):
 
 def test_a_rows_columns_are_quoted_briefly(config):
     path = Path(config["datasets"])
-    path.write_text(corpus.SHEET.strip() + "\t".join([""] * 14_000) + "\nA\n")
-    is_refused(config, "sheet.tsv")
+    path.write_text(corpus.SHEET.strip() + "\t".join([""] * 900) + "\nA\n")
+    is_refused(config, "sheet.tsv, line 2", "[...]")
+    path.write_text("\t" * 14_000 + "\nA\n")
+    is_refused(config, "sheet.tsv", "more than a thousand columns")

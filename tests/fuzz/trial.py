@@ -144,10 +144,17 @@ def _fault_of_sentence(message: str, path: Path) -> str:
 
 
 def unpacked_size(data: bytes, most: int = 1 << 26) -> int:
-    """Bytes of a file, of a gzip file what it unpacks to (of its first member, `most` at most)."""
-    if data[:2] != b"\x1f\x8b":
-        return max(1, len(data))
+    """Bytes of a file, of a gzip file those it unpacks to, as far as it is sound (or `most`)."""
+    size, rest = len(data), data
+    found = 0
     try:
-        return max(1, len(data), len(zlib.decompressobj(31).decompress(data, most)))
+        while rest[:2] == b"\x1f\x8b" and found < most:
+            unpacking = zlib.decompressobj(31)
+            block, rest = unpacking.decompress(rest, 1 << 16), b""
+            while block and found < most:
+                found += len(block)
+                block = unpacking.decompress(unpacking.unconsumed_tail, 1 << 16)
+            rest = unpacking.unused_data
     except zlib.error:
-        return max(1, len(data))
+        pass
+    return max(1, size, found)

@@ -181,9 +181,12 @@ def read_table(path: str | Path, text_columns: tuple[str, ...] = ()) -> pd.DataF
     """Read a TSV with a header; `text_columns` keep their text (empty and NA alike become "")."""
     with open_text(path) as stream:
         try:
-            _check_header(stream.readline(), stream.readline(), path)
+            filled = (line for line in stream if line.strip(" \n"))
+            _check_header(next(filled, ""), next(filled, ""), path)
             stream.seek(0)
-            frame = pd.read_csv(stream, sep="\t", dtype=dict.fromkeys(text_columns, str))
+            frame = pd.read_csv(
+                stream, sep="\t", dtype=dict.fromkeys(text_columns, str), low_memory=False
+            )
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: is not a tab-separated table ({error})") from error
     present = [column for column in text_columns if column in frame]
@@ -197,7 +200,9 @@ def _check_header(header: str, first: str, path: str | Path) -> None:
     if columns > _MOST_COLUMNS:
         raise InputError(f"{path}: has {columns} columns; is it a table of a run?")
     if first.count("\t") >= columns and '"' not in first:
-        raise InputError(f"{path}: is not a tab-separated table (line 2 is longer than the header)")
+        raise InputError(
+            f"{path}: is not a tab-separated table (its rows are longer than its header)"
+        )
 
 
 def collect_tables(tables: Iterable[str | Path], output: str | Path) -> None:

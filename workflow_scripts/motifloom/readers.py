@@ -95,7 +95,7 @@ def _read_bed(path: str | Path) -> _Table:
 def _read(path: str | Path) -> str:
     """The text of a file with comments blanked out: every other line keeps its number."""
     with open_text(path) as stream:
-        return _BLANK_OR_COMMENT.sub("", stream.read().removeprefix("\ufeff"))
+        return _BLANK_OR_COMMENT.sub("", stream.read().lstrip("\ufeff"))
 
 
 def _spaces_to_tabs(text: str) -> str:
@@ -447,7 +447,7 @@ def read_sequences(path: str | Path, labels: Literal["binary", "score"]) -> pd.D
     number, and binary labels other than 0 and 1.
     """
     with open_text(path) as stream:
-        text = stream.read().removeprefix("\ufeff")
+        text = stream.read().lstrip("\ufeff")
     is_fasta = text.lstrip().startswith(">")
     frame, values = _parse_fasta(text, path) if is_fasta else _parse_table(text, labels, path)
     lines = frame["line"].to_numpy()

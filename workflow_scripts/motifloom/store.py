@@ -204,8 +204,9 @@ _FIELDS = {
 
 
 def _is_described(info: Mapping) -> bool:
-    """Whether the info of a sequence store has the names that rows point to."""
-    return all(are_names(info.get(key)) for key in ("targets", "kinds", "chromosomes"))
+    """Whether the info of a sequence store has the names that rows point to, and what they are."""
+    told = all(isinstance(info.get(key), str) for key in ("alphabet", "labels", "negatives"))
+    return told and all(are_names(info.get(key)) for key in ("targets", "kinds", "chromosomes"))
 
 
 def _check_store(path: str | Path, arrays: Mapping[str, np.ndarray], info: Mapping) -> None:
