@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import io
 import os
 import re
 from pathlib import Path
@@ -10,6 +11,27 @@ from pathlib import Path
 import pandas as pd
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
+
+
+def brief(text):
+    """A text on one line, without its middle where it is long."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    return line if len(line) <= 300 else f"{line[:200]} [...] {line[-80:]}"
+
+
+def refuse_endless(data):
+    """Refuse a config of very many values, which a few YAML anchors can make."""
+    waiting, found = [data], 0
+    while waiting:
+        value = waiting.pop()
+        found += 1
+        if found > 1_000_000:
+            raise WorkflowError(
+                "config: has more than a million values; are there YAML anchors (&, *) inside each"
+                " other? write them out"
+            )
+        if isinstance(value, (dict, list)):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
 
 
 def check(data, schema, where):
@@ -24,9 +46,11 @@ def check(data, schema, where):
         row = re.search(r"row (\d+) of data frame", str(error))
         place = [f"{where}, line {int(row[1]) + 2}" if row else where, *fault.absolute_path]
         hint = f"; {fault.schema['description']}" if "description" in fault.schema else ""
-        raise WorkflowError(f"{': '.join(map(str, place))}: {fault.message}{hint}") from None
+        where = ": ".join(map(brief, place))
+        raise WorkflowError(f"{where}: {brief(fault.message)}{hint}") from None
 
 
+refuse_endless(config)
 check(config, "config", "config")
 
 RESULTS = f"results/{config['name']}"
@@ -37,17 +61,21 @@ BENCHMARKS = f"{LOGS}/benchmarks"
 def read_sheet(path):
     """A tab-separated table as text, unset cells as ""; a clear error where it is none."""
     try:
-        return pd.read_csv(
-            path,
-            sep="\t",
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-        )
+        text = Path(path).read_text(encoding="utf-8-sig")
+        first = [line for line in text.splitlines() if line.strip(" ")][:2]
+        if first and first[0].count("\t") > 1000:
+            raise ValueError("it has more than a thousand columns")
+        # Pandas would take the first columns for names of rows.
+        if len(first) == 2 and first[1].count("\t") > first[0].count("\t"):
+            raise ValueError("lines have more columns than the header")
+        return pd.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False)
     except FileNotFoundError:
-        raise WorkflowError(f"{path}: no such file; check the config") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise WorkflowError(f"{path}: is not a tab-separated table: {error}") from None
+        raise WorkflowError(f"{brief(path)}: no such file; check the config") from None
+    # ValueErrors are also those of decoding and of pandas' parser.
+    except (OSError, ValueError) as error:
+        raise WorkflowError(
+            f"{brief(path)}: is not a tab-separated table: {brief(error)}"
+        ) from None
 
 
 class Lines(dict):
@@ -80,6 +108,8 @@ def read_downloads(path):
     if not path or config["data_folder"]:
         return {}
     sheet = read_sheet(path)
+    if not len(sheet):
+        return {}
     check(sheet, "downloads", path)
     # While a file is fetched it lies under its address without the query.
     address = sheet.url.str.partition("?")[0]
@@ -163,6 +193,9 @@ def check_config():
         raise WorkflowError(
             "multitask: context must be the bin and the same number of bases on both sides of it"
         )
+    scored = [name.lower() for name in config["score"]]
+    if len(set(scored)) < len(scored):
+        raise WorkflowError("score: names differ in nothing but case; give them names of their own")
     unknown = set(config["models"]["settings"]) - {
         *PRESETS,
         *WINDOW_NETWORKS,

@@ -5,16 +5,16 @@ a bin and 4 a label, whatever the context. Labels are sparse (compressed rows): 
 tracks a bin carries few.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from motifloom.files import InputError, file_digest
-from motifloom.sequences import UNKNOWN, Genome
-from motifloom.store import SPLITS, read_arrays, write_arrays
+from motifloom.files import InputError, are_names, file_digest, is_whole
+from motifloom.sequences import UNKNOWN, Genome, check_codes
+from motifloom.store import SPLITS, check_fields, read_arrays, write_arrays
 
 _FIELDS = {
     "offsets": np.int64,
@@ -24,6 +24,7 @@ _FIELDS = {
     "split": np.uint8,
     "kind": np.uint8,
 }
+_LONGEST = 100_000_000  # bases of a context
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,14 @@ class BinStore:
     def open(cls, path: str | Path, genome: str | Path | Genome) -> "BinStore":
         """Memory-map a store and its genome; InputError where they do not belong together."""
         arrays, info = read_arrays(path)
-        if set(_FIELDS) - set(arrays):
+        if set(_FIELDS) - set(arrays) or not _is_described(info):
             raise InputError(f"{path}: is no store of bins; give a bins.safetensors")
         opened = Genome.open(genome)
-        if info["chromosomes"] != [[n, opened.lengths[n]] for n in opened.names]:
+        if info.get("chromosomes") != [[n, opened.lengths[n]] for n in opened.names]:
             raise InputError(
                 f"{path}: was made from another genome than {genome}; label the bins again"
             )
+        _check_store(path, arrays, info, opened)
         fields = {name: arrays[name] for name in _FIELDS}
         return cls(genome=opened, info=info, path=str(path), **fields)
 
@@ -108,6 +110,7 @@ class BinStore:
         chrom = self.chrom[rows]
         offsets, ends = self.genome.offsets[chrom], self.genome.ends[chrom]
         gather(self.genome.flat, offsets + self.start[rows] - margin, offsets, ends, codes)
+        check_codes(codes)
         return codes
 
     def labels(self, rows: np.ndarray) -> np.ndarray:
@@ -130,6 +133,43 @@ class BinStore:
         counts = np.zeros(self.n_targets, np.int64)
         _count(self.offsets, self.tracks, np.asarray(rows), counts)
         return counts
+
+
+def _is_described(info: Mapping) -> bool:
+    """Whether the info of a store of bins has what it is read by."""
+    named = all(are_names(info.get(key)) for key in ("targets", "kinds"))
+    return named and is_whole(info.get("context"), 1, _LONGEST) and is_whole(info.get("bin"), 1)
+
+
+def _check_store(
+    path: str | Path, arrays: Mapping[str, np.ndarray], info: Mapping, genome: Genome
+) -> None:
+    """Raise InputError where the arrays of a store do not fit each other, its info or the genome.
+
+    Compiled code follows their numbers without looking.
+    """
+    n, offsets, tracks = len(arrays["start"]), arrays["offsets"], arrays["tracks"]
+    shapes = dict.fromkeys(("start", "chrom", "split", "kind"), (n,)) | {"offsets": (n + 1,)}
+    check_fields(
+        path,
+        arrays,
+        _FIELDS,
+        {
+            "chrom": (0, len(genome.names) - 1),
+            "start": (-info["context"], max(genome.lengths.values())),
+            "split": (0, len(SPLITS) - 1),
+            "kind": (0, len(info["kinds"]) - 1),
+            "tracks": (0, len(info["targets"]) - 1),
+        },
+    )
+    fits = tracks.ndim == 1 and all(arrays[name].shape == shape for name, shape in shapes.items())
+    if not (
+        fits
+        and offsets[0] == 0
+        and offsets[-1] == len(tracks)
+        and (offsets[1:] >= offsets[:-1]).all()
+    ):
+        raise InputError(f"{path}: is damaged (its arrays do not fit each other); make it again")
 
 
 @njit(cache=True, nogil=True)

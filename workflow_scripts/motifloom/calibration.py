@@ -7,12 +7,14 @@ examples that it was fitted on; a genome has far fewer.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from motifloom.bootstrap import Resampler, block_sizes
 from motifloom.evaluation import INTERVAL
+from motifloom.files import InputError, is_finite, open_text, parse_json
 
 BINS = 10
 RELIABILITY_COLUMNS = ("bin", "predicted", "observed", "low", "high", "n")
@@ -96,6 +98,40 @@ def apply(fitted: Mapping, scores: np.ndarray) -> np.ndarray:
     if fitted["method"] == "platt":
         return sigmoid(fitted["slope"] * scores + fitted["intercept"])
     return np.interp(scores, fitted["scores"], fitted["probabilities"])
+
+
+def read_maps(path: str | Path) -> dict:
+    """What a calibration.json holds: dataset, negatives, and models (name -> map of `FITS`).
+
+    Raises InputError where it is no such file.
+    """
+    with open_text(path) as stream:
+        try:
+            maps = parse_json(stream.read())
+        except ValueError as error:
+            raise InputError(f"{path}: is no JSON; evaluate the windows again") from error
+    models = maps.get("models") if isinstance(maps, dict) else None
+    if not isinstance(models, dict) or not isinstance(maps.get("negatives"), str):
+        raise InputError(f"{path}: holds no calibration; evaluate the windows again")
+    for fitted in models.values():
+        check_map(fitted, path)
+    return maps
+
+
+def check_map(fitted: object, path: str | Path) -> None:
+    """Raise InputError where `apply` cannot take a map that was read from `path`."""
+    known = isinstance(fitted, dict) and fitted.get("method")
+    if known == "platt":
+        sound = is_finite(fitted.get("slope")) and is_finite(fitted.get("intercept"))
+    elif known == "isotonic":
+        corners = [fitted.get("scores"), fitted.get("probabilities")]
+        sound = all(isinstance(one, list) and all(map(is_finite, one)) for one in corners)
+        sound = sound and len(corners[0]) == len(corners[1]) > 0
+        sound = sound and all(0 <= p <= 1 for p in corners[1])
+    else:
+        sound = False
+    if not sound:
+        raise InputError(f"{path}: a calibration is no map of {' or '.join(FITS)}; write it again")
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -15,14 +15,38 @@ import numpy as np
 import pandas as pd
 
 import motifloom
+from motifloom import calibration
 from motifloom.bin_store import BinStore
 from motifloom.evaluation import TEXT_COLUMNS
-from motifloom.files import InputError, atomic, check_readable, file_digest, read_table, write_text
+from motifloom.files import (
+    InputError,
+    atomic,
+    file_digest,
+    is_whole,
+    open_text,
+    parse_json,
+    read_table,
+    write_text,
+)
 from motifloom.sequences import UNKNOWN, Genome
 from motifloom.store import SPLITS, SequenceStore
-from motifloom.weights import read_weights, takes_any_length, unknown_base, weights_file
+from motifloom.weights import read_model, takes_any_length, unknown_base, weights_file
 
 FORMAT = 1
+# What a card must have, of the kinds that config/schemas/card.schema.yaml gives.
+_SECTIONS = {
+    "model": dict,
+    "weights": dict,
+    "input": dict,
+    "output": dict,
+    "data": dict,
+    "training": dict,
+    "metrics": list,
+    "calibration": dict | None,
+    "licence": str | None,
+    "versions": dict,
+    "citation": list,
+}
 _PACKAGES = ("numpy", "safetensors", "torch")
 _SOFTWARE = (
     "motifloom {}: trained sequence models and motifs from transcription-factor binding data"
@@ -54,9 +78,7 @@ def share_model(
     tables) and calibration (the maps of its dataset's models, or ""). `metrics` are the tables that
     hold rows of the model `name`, `lines` those of the dataset table that it was trained on.
     """
-    arrays, info = read_weights(inputs["weights"])
-    if not isinstance(info, dict) or info.get("network") not in _PAPERS:
-        raise InputError(f"{inputs['weights']}: holds no trained model; give a weights.safetensors")
+    arrays, info = read_model(inputs["weights"])
     content = {
         "format": FORMAT,
         "model": _model(info, arrays, name),
@@ -80,13 +102,18 @@ def read_card(path: str | Path) -> dict:
     """A card, given its file, its folder or the weights beside it; InputError where it is none."""
     path = Path(path)
     path = path if path.suffix == ".json" else weights_file(path).with_name("card.json")
-    check_readable(path)
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON; write the card again") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
+    with open_text(path) as stream:
+        try:
+            card = parse_json(stream.read())
+        except ValueError as error:
+            raise InputError(f"{path}: is no JSON; write the card again") from error
+    if not isinstance(card, dict) or not is_whole(card.get("format"), FORMAT, FORMAT):
         raise InputError(f"{path}: is no model card of format {FORMAT}; write the card again")
+    for name, kind in _SECTIONS.items():
+        if not isinstance(card.get(name, ...), kind):
+            raise InputError(f"{path}: lacks {name} or has another form of it; write it again")
+    if card["calibration"]:
+        calibration.check_map(card["calibration"], path)
     return card
 
 
@@ -208,8 +235,7 @@ def _calibration(path: str | Path, model: str) -> dict | None:
     """The model's map from scores to probabilities, where there is one."""
     if not path:
         return None
-    check_readable(path)
-    maps = json.loads(Path(path).read_text(encoding="utf-8"))
+    maps = calibration.read_maps(path)
     found = maps["models"].get(model)
     return found and found | {"negatives": maps["negatives"]}
 

@@ -4,7 +4,6 @@ They lie outside a rule's outputs, which Snakemake deletes when a job fails. A c
 safetensors file of tensors with a JSON state beside them; nothing in it is run when it is read.
 """
 
-import json
 import logging
 import shutil
 import signal
@@ -15,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from motifloom.weights import write_weights
+from motifloom.files import InputError
+from motifloom.weights import read_weights, write_weights
 
 log = logging.getLogger(__name__)
 
@@ -89,18 +89,16 @@ class Checkpoint:
 
 def _read(path: Path, digest: str):
     """Why a file is refused ("" if it is not), and its tensors and state."""
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(path, framework="pt") as stored:
-            info = json.loads((stored.metadata() or {}).get("motifloom", "null"))
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, OSError):
+        tensors, info = read_weights(path, "pt")
+    except InputError:
         return "it is damaged", None
     if not isinstance(info, dict) or not {"digest", "state"} <= set(info):
         return "it is no checkpoint", None
     if info["digest"] != digest:
         return "it belongs to another configuration, other data or another version", None
+    if not isinstance(info["state"], dict):
+        return "it is damaged", None
     return "", (tensors, info["state"])
 
 

@@ -2,19 +2,45 @@
 
 import gzip
 import hashlib
+import io
+import json
 import os
 import shutil
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import pandas as pd
 
+# A compressed file may unpack to so many bytes, or to so many times its own size if that is more.
+UNPACKED_BYTES, UNPACKED_TIMES = 1 << 26, 100
+_BLOCK = 1 << 20
+_HEAD, _TAIL = 600, 300
+_MOST_COLUMNS = 10_000
+
 
 class InputError(Exception):
-    """Something the user gave cannot be used; the message is one sentence that says what to do."""
+    """Something the user gave cannot be used; the message is one sentence that says what to do.
+
+    It stays one line of some hundred letters, whatever the file holds that it quotes: long ones
+    lose their middle, and what cannot be printed is replaced.
+    """
+
+    def __init__(self, message: str = ""):
+        super().__init__(_one_line(str(message)))
+
+
+def _one_line(text: str) -> str:
+    if len(text) > _HEAD + _TAIL:
+        text = f"{text[:_HEAD]} [...] {text[-_TAIL:]}"
+    if text.isprintable():
+        return text
+    text = "".join(letter if letter.isprintable() else "\n" for letter in text)
+    return " ".join(part for part in map(str.strip, text.split("\n")) if part)
 
 
 def is_gzip(path: str | Path) -> bool:
@@ -30,6 +56,8 @@ def check_readable(path: str | Path) -> None:
         raise InputError(f"{path}: no such file; check the path in the config or the dataset table")
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name the file inside it")
+    if not path.is_file():
+        raise InputError(f"{path}: is a pipe or device; write it to a file first")
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: cannot be read; check its permissions")
     if path.stat().st_size == 0:
@@ -40,13 +68,14 @@ def check_readable(path: str | Path) -> None:
 def open_text(path: str | Path) -> Iterator[IO[str]]:
     """Open a text file, plain or gzipped (by content, not by name), with any line ending.
 
-    Raises InputError for a file that is missing, empty, cut short or not text; errors of
-    decompression and decoding that surface while reading inside the block are turned too.
+    Raises InputError for a file that is missing, empty, cut short or not text, or unpacks to more
+    than UNPACKED_BYTES and UNPACKED_TIMES its size; errors of decompression and decoding that
+    surface while reading inside the block are turned too.
     """
     check_readable(path)
-    opener = gzip.open if is_gzip(path) else open
+    opener = _Unpacked if is_gzip(path) else partial(open, mode="rb")
     try:
-        with opener(path, "rt", encoding="utf-8", newline=None) as stream:
+        with opener(path) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline=None) as stream:
             yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
@@ -54,6 +83,64 @@ def open_text(path: str | Path) -> Iterator[IO[str]]:
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not a text file; is it the right format?") from error
+
+
+class _Unpacked(gzip.GzipFile):
+    """The content of a gzip file, bytes; InputError where there is far too much of it."""
+
+    def __init__(self, path: str | Path):
+        super().__init__(path, "rb")
+        self._most = max(UNPACKED_BYTES, UNPACKED_TIMES * Path(path).stat().st_size)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Up to `size` bytes, all of them where it is negative."""
+        if size is not None and size >= 0:
+            return self._checked(super().read(size))
+        parts = []
+        while block := self._checked(super().read(_BLOCK)):
+            parts.append(block)
+        return b"".join(parts)
+
+    def read1(self, size: int = -1) -> bytes:
+        """Some bytes, up to `size`."""
+        return self._checked(super().read1(size))
+
+    def _checked(self, block: bytes) -> bytes:
+        if self.tell() > self._most:
+            raise InputError(
+                f"{self.name}: the compressed file unpacks to more than {self._most:,} bytes, far"
+                " beyond its size; if it is sound, unpack it first"
+            )
+        return block
+
+
+def parse_json(text: str) -> object:
+    """The value of a JSON text; ValueError for all that is none.
+
+    That is also text nested too deeply to be read, and letters that cannot be written again.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if "\\ud" in text.lower():  # half a letter, mostly
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
+def is_whole(value: object, least: int = 0, most: int = 1 << 53) -> bool:
+    """Whether a value out of JSON is an integer between bounds; True and False are none."""
+    return type(value) is int and least <= value <= most
+
+
+def is_finite(value: object) -> bool:
+    """Whether a value out of JSON is a number that float64 holds."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+def are_names(value: object) -> bool:
+    """Whether a value out of JSON is a list of texts."""
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 @contextmanager
@@ -94,12 +181,28 @@ def read_table(path: str | Path, text_columns: tuple[str, ...] = ()) -> pd.DataF
     """Read a TSV with a header; `text_columns` keep their text (empty and NA alike become "")."""
     with open_text(path) as stream:
         try:
-            frame = pd.read_csv(stream, sep="\t", dtype=dict.fromkeys(text_columns, str))
+            filled = (line for line in stream if line.strip(" \n"))
+            _check_header(next(filled, ""), next(filled, ""), path)
+            stream.seek(0)
+            frame = pd.read_csv(
+                stream, sep="\t", dtype=dict.fromkeys(text_columns, str), low_memory=False
+            )
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: is not a tab-separated table ({error})") from error
     present = [column for column in text_columns if column in frame]
     frame[present] = frame[present].fillna("")
     return frame
+
+
+def _check_header(header: str, first: str, path: str | Path) -> None:
+    """Refuse columns beyond number, and rows longer than the header, which pandas would shift."""
+    columns = header.count("\t") + 1
+    if columns > _MOST_COLUMNS:
+        raise InputError(f"{path}: has {columns} columns; is it a table of a run?")
+    if first.count("\t") >= columns and '"' not in first:
+        raise InputError(
+            f"{path}: is not a tab-separated table (its rows are longer than its header)"
+        )
 
 
 def collect_tables(tables: Iterable[str | Path], output: str | Path) -> None:

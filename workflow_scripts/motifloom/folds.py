@@ -36,11 +36,19 @@ def assign_folds(
 ) -> None:
     """Write the folds of the chromosomes of a chrom.sizes file, those `ignored` left out.
 
-    Raises InputError where they are fewer than the folds.
+    Raises InputError where they are fewer than the folds, and for a file of another form.
     """
+    lengths = {}
     with open_text(sizes) as stream:
-        lines = [line.split("\t") for line in stream]
-    lengths = {name: int(length) for name, length in lines if name not in ignored}
+        for number, line in enumerate(stream, start=1):
+            name, _, length = line.rstrip("\n").partition("\t")
+            if not (length.isascii() and length.isdigit() and 0 < len(length) <= 18):
+                raise InputError(
+                    f"{sizes}, line {number}: is not a chromosome's name, a tab and its length;"
+                    " make the file again"
+                )
+            if name not in ignored:
+                lengths[name] = int(length)
     if len(lengths) < n_folds:
         raise InputError(
             f"cross_validation: folds is {n_folds}, but the genome has {len(lengths)} chromosomes"

@@ -15,7 +15,7 @@ import numpy as np
 from motifloom.code_scan import mean_codes, place_index, scan_codes
 from motifloom.files import InputError
 from motifloom.networks import n_places
-from motifloom.weights import read_weights, weights_file
+from motifloom.weights import read_model, weights_file
 
 _NEVER = np.float32(-1e30)  # a threshold that no window passes
 _BATCH = 1024
@@ -246,8 +246,8 @@ def load(path: str | Path):
     file is run. Raises InputError where it is damaged or no model of ours.
     """
     path = weights_file(path)
-    tensors, info = read_weights(path)
-    if not isinstance(info, dict) or info.get("network") != "DeepBind":
+    tensors, info = read_model(path)
+    if info["network"] != "DeepBind":
         from motifloom.torch_networks import load_readable  # not for jobs that need no PyTorch
 
         return load_readable(path)
@@ -259,6 +259,6 @@ def load(path: str | Path):
         networks = [DeepBindArrays.of(one, info["hyperparameters"]) for one in found]
         if not networks:
             raise ValueError("no members")
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, ArithmeticError) as error:
         raise InputError(f"{path}: weights and description disagree; train it again") from error
     return DeepBindModel(networks, info)

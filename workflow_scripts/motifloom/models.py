@@ -20,7 +20,7 @@ from motifloom.danq import DanQ
 from motifloom.files import InputError
 from motifloom.recurrent import LSTM, RNN
 from motifloom.resnet import ResNet
-from motifloom.weights import read_weights, takes_any_length, weights_file, write_weights
+from motifloom.weights import read_model, takes_any_length, weights_file, write_weights
 
 
 class DeepBind(nn.Module):
@@ -190,14 +190,21 @@ def load(path: str | Path) -> TrainedModel:
     Nothing in the file is run. Raises InputError where it is damaged or no model of ours.
     """
     path = weights_file(path)
-    tensors, info = read_weights(path, "pt")
-    if not isinstance(info, dict) or info.get("network") not in NETWORKS:
-        raise InputError(f"{path}: holds no trained model; give a weights.safetensors")
-    build = NETWORKS[info["network"]]
+    tensors, info = read_model(path, "pt")
+    build, settings = NETWORKS[info["network"]], info["hyperparameters"]
     try:
-        networks = [build(**info["hyperparameters"]) for _ in range(info["members"])]
-        model = TrainedModel(networks, info)
+        # First without memory: a description must not ask for more than the file holds.
+        with torch.device("meta"):
+            expected = build(**settings).state_dict()
+        shapes = {
+            f"{member}.{name}": tensor.shape
+            for member in range(info["members"])
+            for name, tensor in expected.items()
+        }
+        if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
+            raise ValueError("arrays of other shapes")
+        model = TrainedModel([build(**settings) for _ in range(info["members"])], info)
         model.networks.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except Exception as error:  # whatever wrong arguments lead a network's layers to
         raise InputError(f"{path}: weights and description disagree; train it again") from error
     return model

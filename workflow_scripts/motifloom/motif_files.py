@@ -1,5 +1,6 @@
 """Motif files: MEME's minimal format; JASPAR and TRANSFAC, which Biopython writes."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def _read_matrix(lines: Sequence[str], header: int, path: str | Path) -> tuple[n
 def _numbers(lines: Sequence[str], first: int) -> list[str]:
     """The lines from index `first` to the first that does not begin with a digit."""
     rows = []
-    for line in lines[first:]:
+    for line in itertools.islice(lines, first, None):
         if not line.strip()[:1].isdigit():
             break
         rows.append(line)

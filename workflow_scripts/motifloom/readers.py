@@ -38,6 +38,7 @@ _FASTA_VALUE = re.compile(
     re.IGNORECASE,
 )
 _NUCLEOTIDES = re.compile(rf"[{IUPAC}]+", re.IGNORECASE)
+_MOST_COLUMNS = 1000
 _MITOCHONDRION = {"m", "mt", "mito", "mtdna", "mitochondrion"}
 
 
@@ -94,7 +95,7 @@ def _read_bed(path: str | Path) -> _Table:
 def _read(path: str | Path) -> str:
     """The text of a file with comments blanked out: every other line keeps its number."""
     with open_text(path) as stream:
-        return _BLANK_OR_COMMENT.sub("", stream.read().removeprefix("\ufeff"))
+        return _BLANK_OR_COMMENT.sub("", stream.read().lstrip("\ufeff"))
 
 
 def _spaces_to_tabs(text: str) -> str:
@@ -104,6 +105,8 @@ def _spaces_to_tabs(text: str) -> str:
 def _parse(text: str, separator: str, path: str | Path) -> _Table:
     """Split a text into fields; InputError where the rows have unequal numbers of them."""
     lines, columns = _layout(text, separator)
+    if len(lines) and columns[0] > _MOST_COLUMNS:
+        _fail(path, lines[0], f"has {columns[0]} columns; is it a table? {_MOST_COLUMNS} are read")
     uneven = np.flatnonzero(columns != columns[:1])
     if len(uneven):
         _fail(
@@ -444,7 +447,7 @@ def read_sequences(path: str | Path, labels: Literal["binary", "score"]) -> pd.D
     number, and binary labels other than 0 and 1.
     """
     with open_text(path) as stream:
-        text = stream.read().removeprefix("\ufeff")
+        text = stream.read().lstrip("\ufeff")
     is_fasta = text.lstrip().startswith(">")
     frame, values = _parse_fasta(text, path) if is_fasta else _parse_table(text, labels, path)
     lines = frame["line"].to_numpy()

@@ -4,13 +4,12 @@ All files but the dataset sheet may be missing; the page leaves out what they wo
 """
 
 import csv
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from motifloom.files import InputError, open_text
+from motifloom.files import InputError, open_text, parse_json
 from motifloom.motif_files import read_meme
 from motifloom.report_values import Row
 
@@ -57,8 +56,8 @@ class Run:
             return {}
         with open_text(path) as stream:
             try:
-                found = json.load(stream)
-            except json.JSONDecodeError as error:
+                found = parse_json(stream.read())
+            except ValueError as error:
                 raise InputError(f"{path}: is not JSON ({error}); make it again") from error
         return found if isinstance(found, dict) else {}
 
@@ -84,16 +83,23 @@ def read_rows(path: str | Path) -> list[Row]:
     """
     with open_text(path) as stream:
         reader = csv.reader(stream, delimiter="\t")
-        header = next(reader, [])
-        rows = []
-        for cells in reader:
-            if len(cells) != len(header):
-                raise InputError(
-                    f"{path}: line {reader.line_num} has {len(cells)} cells, the header"
-                    f" {len(header)}; make the table again"
-                )
-            rows.append({n: "" if c == "NA" else c for n, c in zip(header, cells, strict=True)})
-        return rows
+        try:
+            return _rows(reader, path)
+        except csv.Error as error:
+            raise InputError(f"{path}: is no table ({error}); make it again") from error
+
+
+def _rows(reader, path: str | Path) -> list[Row]:
+    header = next(reader, [])
+    rows = []
+    for cells in reader:
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}: line {reader.line_num} has {len(cells)} cells, the header"
+                f" {len(header)}; make the table again"
+            )
+        rows.append({n: "" if c == "NA" else c for n, c in zip(header, cells, strict=True)})
+    return rows
 
 
 def grouped(rows: Iterable[Row], *names: str) -> dict[tuple, list[Row]]:

@@ -14,7 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from motifloom.files import InputError, check_readable, is_gzip, open_text, read_table
+from motifloom.files import (
+    InputError,
+    are_names,
+    check_readable,
+    is_gzip,
+    is_whole,
+    open_text,
+    read_table,
+)
 from motifloom.store import read_arrays, write_arrays
 
 log = logging.getLogger(__name__)
@@ -109,9 +117,20 @@ class Genome:
             return path
         if str(path).endswith(".safetensors"):
             arrays, info = read_arrays(path)
-            if "lengths" not in info:
+            names, lengths, codes = (
+                info.get("chromosomes"),
+                info.get("lengths"),
+                arrays.get("codes"),
+            )
+            if not (codes is not None and are_names(names) and isinstance(lengths, list)):
                 raise InputError(f"{path}: is no encoded genome; give a genome.safetensors")
-            return cls(info["chromosomes"], info["lengths"], arrays["codes"])
+            sound = len(names) == len(set(names)) == len(lengths) > 0
+            sound = sound and all(is_whole(length, 1) for length in lengths)
+            if not (sound and codes.dtype == np.uint8 and codes.shape == (sum(lengths),)):
+                raise InputError(
+                    f"{path}: is a damaged genome (lengths and bases); encode it again"
+                )
+            return cls(names, lengths, codes)
         with open_fasta(path) as fasta:
             names = list(fasta.keys())
             blocks = [_record(fasta, name, path) for name in names]
@@ -139,7 +158,17 @@ class Genome:
     def codes(self, chrom: str) -> np.ndarray:
         """Base codes, uint8 [length], of one chromosome; InputError where there is no such one."""
         index = self.indices([chrom])[0]
-        return self.flat[self.offsets[index] : self.ends[index]]
+        return check_codes(self.flat[self.offsets[index] : self.ends[index]])
+
+
+def check_codes(codes: np.ndarray) -> np.ndarray:
+    """The codes [...] of a genome; InputError where they hold others than 0 to 4.
+
+    Looked at where they are read: of a large genome, a job reads a part.
+    """
+    if codes.size and codes.max() > UNKNOWN:
+        raise InputError("the encoded genome is damaged (codes beyond 4); encode it again")
+    return codes
 
 
 def _record(fasta, name: str, path: str | Path) -> np.ndarray:
@@ -181,6 +210,8 @@ def open_fasta(path: str | Path):
                 if not entry.rlen:
                     raise InputError(f"{path}: record {name} has no sequence; take it out")
             yield fasta
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: is not a text file; is it the right format?") from error
         finally:
             fasta.close()
 
@@ -190,7 +221,7 @@ def _unpacked(path: str | Path, folder: str) -> Path:
         return Path(path)
     plain = Path(folder) / "genome.fa"
     with open_text(path) as source, open(plain, "w", encoding="utf-8", newline="\n") as target:
-        while block := source.read(1 << 24):
+        while block := source.read(1 << 20):
             target.write(block)
     return plain
 
@@ -210,7 +241,7 @@ def extract_windows(
     first = genome.offsets[index] + starts
     inside = (starts >= 0) & (first + length <= genome.ends[index])
     if inside.all() and len(genome.flat) >= length:
-        return np.lib.stride_tricks.sliding_window_view(genome.flat, length)[first]
+        return check_codes(np.lib.stride_tricks.sliding_window_view(genome.flat, length)[first])
     windows = np.empty((len(starts), length), np.uint8)
     rows = np.flatnonzero(inside)
     if len(rows):
@@ -220,7 +251,7 @@ def extract_windows(
     ends = index[rows, None]
     beyond = (positions < genome.offsets[ends]) | (positions >= genome.ends[ends])
     windows[rows] = np.where(beyond, UNKNOWN, genome.flat[np.where(beyond, 0, positions)])
-    return windows
+    return check_codes(windows)
 
 
 def encode_genome(fasta: str | Path, output: str | Path) -> dict[str, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motifloom.files import InputError, atomic, check_readable
+from motifloom.files import InputError, are_names, atomic, check_readable, parse_json
 
 _DTYPES = {
     "U8": np.dtype("<u1"),
@@ -78,17 +78,40 @@ def read_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     check_readable(path)
     try:
         with safe_open(path, framework="numpy") as checked:
-            info = json.loads((checked.metadata() or {}).get(_INFO, "null"))
-    except (SafetensorError, json.JSONDecodeError) as error:
+            info = parse_json((checked.metadata() or {}).get(_INFO, "null"))
+        with open(path, "rb") as stream:
+            (size,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(size))
+        header.pop("__metadata__", None)
+        if not isinstance(info, dict) or {e["dtype"] for e in header.values()} - set(_DTYPES):
+            raise InputError(f"{path}: was not written by motifloom; give a file of its results")
+        raw = np.memmap(path, np.uint8, mode="r", offset=8 + size) if _has_data(header) else b""
+        return {name: _view(raw, entry) for name, entry in header.items()}, info
+    # ValueErrors: no JSON, and shapes beyond what arrays can have.
+    except (SafetensorError, ValueError) as error:
         raise InputError(f"{path}: is damaged or no safetensors file; make it again") from error
-    with open(path, "rb") as stream:
-        (size,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(size))
-    header.pop("__metadata__", None)
-    if info is None or {entry["dtype"] for entry in header.values()} - set(_DTYPES):
-        raise InputError(f"{path}: was not written by motifloom; give a file of its results")
-    raw = np.memmap(path, np.uint8, mode="r", offset=8 + size) if _has_data(header) else b""
-    return {name: _view(raw, entry) for name, entry in header.items()}, info
+
+
+def check_fields(
+    path: str | Path,
+    arrays: Mapping[str, np.ndarray],
+    fields: Mapping[str, type],
+    ranges: Mapping[str, tuple[int, int]] | None = None,
+) -> None:
+    """Raise InputError where arrays lack some of the fields, are of another type or out of range.
+
+    `fields` maps names to dtypes, `ranges` to the least and the largest value. The first axes are
+    not compared.
+    """
+    for name, dtype in fields.items():
+        if arrays[name].dtype != dtype:
+            raise InputError(f"{path}: is damaged ({name} are {arrays[name].dtype}); make it again")
+    for name, (least, most) in (ranges or {}).items():
+        values = arrays[name]
+        if values.size and not (least <= values.min() and values.max() <= most):
+            raise InputError(
+                f"{path}: is damaged ({name} lie outside {least} to {most}); make it again"
+            )
 
 
 def _has_data(header: dict) -> bool:
@@ -143,8 +166,9 @@ class SequenceStore:
     def open(cls, path: str | Path) -> "SequenceStore":
         """Memory-map a store; raises InputError where the file is none."""
         arrays, info = read_arrays(path)
-        if set(_FIELDS) - set(arrays):
+        if set(_FIELDS) - set(arrays) or not _is_described(info):
             raise InputError(f"{path}: is no sequence store; give a sequences.safetensors")
+        _check_store(path, arrays, info)
         return cls(**{name: arrays[name] for name in _FIELDS}, info=info)
 
     def write(self, path: str | Path) -> None:
@@ -177,3 +201,27 @@ _FIELDS = {
     "start": np.int64,
     "strand": np.uint8,
 }
+
+
+def _is_described(info: Mapping) -> bool:
+    """Whether the info of a sequence store has the names that rows point to, and what they are."""
+    told = all(isinstance(info.get(key), str) for key in ("alphabet", "labels", "negatives"))
+    return told and all(are_names(info.get(key)) for key in ("targets", "kinds", "chromosomes"))
+
+
+def _check_store(path: str | Path, arrays: Mapping[str, np.ndarray], info: Mapping) -> None:
+    """Raise InputError where the arrays of a sequence store do not fit each other or its info."""
+    codes, targets = arrays["codes"], arrays["targets"]
+    shapes = dict.fromkeys(_FIELDS, codes.shape[:1])
+    shapes |= {"codes": codes.shape[:2], "targets": (len(codes), len(info["targets"]))}
+    if codes.ndim != 2 or any(arrays[name].shape != shape for name, shape in shapes.items()):
+        raise InputError(f"{path}: is damaged (its arrays differ in length); make it again")
+    ranges = {
+        "codes": (0, 4),
+        "split": (0, len(SPLITS) - 1),
+        "kind": (0, len(info["kinds"]) - 1),
+        "parent": (0, len(targets) - 1),
+        "chrom": (-1, len(info["chromosomes"]) - 1),
+        "strand": (0, 1),
+    }
+    check_fields(path, arrays, _FIELDS, ranges)
