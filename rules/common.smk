@@ -493,5 +493,7 @@ def made_files():
 SOURCE = (
     "" if workflow.current_basedir.is_local else str(workflow.current_basedir.join("../Snakefile"))
 )
-# Of a workflow from elsewhere, what library() does not fetch: the package's own file.
-workflow.source_path("../workflow_scripts/motifloom/__init__.py")
+# What library() leaves out, so that a local workflow's jobs import it, and find their compiled
+# functions, where it lies and not from Snakemake's copy: the file that makes modules a package.
+if SOURCE:
+    workflow.source_path("../workflow_scripts/motifloom/__init__.py")
