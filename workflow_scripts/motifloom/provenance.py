@@ -188,16 +188,22 @@ def read_provenance(run: str | Path) -> dict[str, Any]:
 
 
 def read_checksums(path: str | Path) -> dict[str, str]:
-    """File name -> SHA-256 of a list that `sha256sum` reads; InputError names a line that is none.
-
-    A run in which nothing was made has an empty list.
-    """
-    path, digests = Path(path), {}
-    if not path.exists():
+    """File name -> SHA-256 of a list of digests; InputError where it is missing or no such list."""
+    if not Path(path).exists():
         check_readable(path)
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    return parse_checksums(Path(path).read_text(encoding="utf-8"), str(path))
+
+
+def parse_checksums(text: str, where: str) -> dict[str, str]:
+    """File name -> SHA-256 of the text of a list that `sha256sum` reads; it may be empty.
+
+    Raises InputError, which begins with `where`, for a line of another form or a name that leads
+    out of the list's folder.
+    """
+    digests = {}
+    for number, line in enumerate(text.splitlines(), start=1):
         parts = re.fullmatch(r"([0-9a-f]{64})  (.+)", line)
         if not parts or Path(parts[2]).is_absolute() or ".." in Path(parts[2]).parts:
-            raise InputError(f"{path}: line {number} is not 'sha256  name'; make the list again")
+            raise InputError(f"{where}: line {number} is not 'sha256  name'; make the list again")
         digests[parts[2]] = parts[1]
     return digests
