@@ -53,13 +53,14 @@ def describe(provenance: Mapping, digests: Mapping[str, str], ended: float) -> s
         for path, digest in digests.items()
         if path != workflow.id
     }
-    crate.add_action(
+    action = crate.add_action(
         workflow,
         identifier="#run",
         object=[files["config.json"], *_add_inputs(crate, provenance)],
         result=[file for path, file in files.items() if path.startswith("results/")],
         properties={"name": f"run {name}", "endTime": time, "actionStatus": _COMPLETED},
     )
+    crate.root_dataset.append_to("mentions", action)
     return json.dumps(crate.metadata.generate(), indent=2, sort_keys=True) + "\n"
 
 

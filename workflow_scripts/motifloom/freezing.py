@@ -94,9 +94,10 @@ def _code(provenance: Mapping) -> dict[str, Path]:
     ]
     if changed:
         commit = provenance["code"]["commit"]
+        checkout = f" (git checkout {commit})" if commit else ""
         raise InputError(
-            f"{root / changed[0]}: is not as in the run ({len(changed)} such files); freeze with the"
-            f" run's code{f' (git checkout {commit})' if commit else ''}, or run the workflow again"
+            f"{root / changed[0]}: is not as in the run ({len(changed)} such files); freeze with"
+            f" the run's code{checkout}, or run the workflow again"
         )
     return {f"workflow/{name}": root / name for name in files}
 
