@@ -7,6 +7,7 @@ holds a time or the name of a machine: the same config gives the same bytes on t
 
 import itertools
 import json
+import logging
 import os
 import platform
 import re
@@ -18,6 +19,8 @@ from typing import Any
 
 import motifloom
 from motifloom.files import InputError, check_readable, file_digest, open_text, write_text
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 PROVENANCE = "provenance.json"
@@ -54,6 +57,7 @@ def write_provenance(
     found = results_of(folder, made)
     lines = [f"{file_digest(folder / name)}  {name}\n" for name in found]
     write_text("".join(lines), checksums)
+    log.info("%d files of results, digests in %s", len(found), CHECKSUMS)
     content = {
         "format": FORMAT,
         "name": config["name"],
