@@ -80,8 +80,9 @@ def results_of(
 ) -> list[str]:
     """Names below `folder`, sorted, of the files of a run; folders stand for all files in them.
 
-    Groups are as in `write_provenance`; what lies elsewhere is left out. Files in the folder that
-    no group names, such as those of a dataset since removed, are no part of the run.
+    Groups are as in `write_provenance`; what lies elsewhere or was not made (folds of chromosomes
+    in a run without peaks) is left out. Files in the folder that no group names, such as those of
+    a dataset since removed, are no part of the run.
     """
     folder, found = Path(folder), set()
     for names, values in made:
@@ -90,7 +91,7 @@ def results_of(
             paths = (Path(name.format(**filled)) for name in names)
             for path in (path for path in paths if path.is_relative_to(folder)):
                 inside = path.rglob("*") if path.is_dir() else [path]
-                found.update(str(p.relative_to(folder)) for p in inside if not p.is_dir())
+                found.update(str(p.relative_to(folder)) for p in inside if p.is_file())
     return sorted(name for name in found if Path(name).name != ".snakemake_timestamp")
 
 
