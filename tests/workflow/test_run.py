@@ -4,10 +4,12 @@ import csv
 import re
 from html.parser import HTMLParser
 
-from projects import CONFIG, DATASETS, make_project
+from projects import CONFIG, DATASETS, MEME, make_project
 
 from motifloom.evaluation import METRIC_COLUMNS, ONE_CLASS
+from motifloom.freezing import check_run
 from motifloom.matches import MATCH_COLUMNS, SUMMARY_COLUMNS
+from motifloom.provenance import read_checksums, read_provenance
 
 NAMES = [row[0] for row in DATASETS]
 MULTITASK = CONFIG["multitask"]["datasets"]
@@ -42,6 +44,7 @@ def expected_outputs():
     expected |= {"models/danq/multitask/test_scores.safetensors"}
     expected |= {"comparisons.tsv", "calibration.tsv", "bands.tsv", "motif_summary.tsv"}
     expected |= {"families.tsv", "families/members.tsv", "families/families.meme"}
+    expected |= {"provenance.json", "checksums.sha256"}
     attributed = ("sequences.tsv", "attributions.safetensors")
     expected |= {f"attribution/{name}/{file}" for name in NAMES for file in attributed}
     judged = ("bins.metrics.tsv", "bins.comparisons.tsv")
@@ -219,7 +222,7 @@ def test_logs_and_benchmarks_are_written(finished):
     jobs |= {"encode_genome", "label_bins", "prepare_database", "describe_networks"}
     summaries = {"collect_metrics", "collect_matches", "draw_comparison", "write_report"}
     summaries |= {"collect_comparisons", "collect_calibration", "compute_bands"}
-    summaries |= {"collect_motif_summaries", "cluster_motifs"}
+    summaries |= {"collect_motif_summaries", "cluster_motifs", "write_provenance"}
     logs = {name for name in files_below(finished.logs) if name.endswith(".log")}
     assert logs == {f"{job}.log" for job in jobs | summaries}
     timed = files_below(finished.logs / "benchmarks")
@@ -253,13 +256,33 @@ def test_two_runs_from_scratch_write_the_same_bytes(finished, tmp_path, source):
     assert different == []
 
 
+def test_checksums_cover_all_results(finished):
+    listed = read_checksums(finished.results / "checksums.sha256")
+    found = files_below(finished.results)
+    assert set(listed) == found - {"provenance.json", "checksums.sha256"}
+    assert check_run(finished.results) == []
+
+
+def test_provenance_names_inputs_threads_and_code(finished):
+    provenance = read_provenance(finished.results)
+    inputs = {path: one["kind"] for path, one in provenance["inputs"].items()}
+    paths = [CONFIG["genome"]["fasta"], MEME, *(row[3] for row in DATASETS)]
+    assert inputs == dict.fromkeys(paths, "data") | {"datasets.tsv": "table"}
+    assert provenance["threads"] == {"deepbind": 1, "multitask": 2}
+    assert provenance["config"]["multitask"]["datasets"] == MULTITASK
+    assert [line["dataset"] for line in provenance["datasets"]] == NAMES
+    assert {"Snakefile", "rules/provenance.smk"} <= provenance["code"]["files"].keys()
+
+
 def test_own_sequences_are_scored_without_training_again(copy):
     name = "my sequences.fa"
     text = ">first\nACGTAGATAAGGACGTACGTACGTAC\n>second one\nTTTTTTTTTTTTTTTTTTTTTTTTTT\n"
     (copy.folder / name).write_text(text, encoding="ascii")
     copy.config["score"] = {"mine": name}
     planned = copy.plan()
-    assert planned.jobs - {"write_report", "all"} == {f"score_sequences mine {n}" for n in NAMES}
+    assert planned.jobs - {"write_report", "write_provenance", "all"} == {
+        f"score_sequences mine {n}" for n in NAMES
+    }
     targets = [f"results/tiny/scores/mine/{dataset}.tsv" for dataset in ("GATA1", "selex")]
     result = copy.run(*targets)
     assert result.returncode == 0, result.output
