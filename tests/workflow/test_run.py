@@ -1,10 +1,13 @@
 """Whole runs on the tiny project: what they write, that they end, and that they repeat."""
 
 import csv
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
-from projects import CONFIG, DATASETS, MEME, make_project
+from projects import CONFIG, DATASETS, MEME
 
 from motifloom.evaluation import METRIC_COLUMNS, ONE_CLASS
 from motifloom.freezing import check_run
@@ -243,15 +246,26 @@ def test_a_second_call_has_nothing_to_do(finished):
     assert "Nothing to be done" in result.output, sorted(result.jobs)
 
 
-def test_two_runs_from_scratch_write_the_same_bytes(finished, tmp_path, source):
-    second = make_project(tmp_path / "another place", source)
-    result = second.run(hash_seed=2)
-    assert result.returncode == 0, result.output
-    assert files_below(second.results) == files_below(finished.results)
+def test_two_runs_from_scratch_write_the_same_bytes(finished, tmp_path):
+    again = tmp_path / "another place"
+    command = [sys.executable, "-m", "motifloom", "reproduce", finished.results]
+    done = subprocess.run(
+        [*command, "--folder", again, "--cores", "2"],
+        env=os.environ
+        | {"PYTHONHASHSEED": "2", "PYTHONPATH": str(finished.source / "workflow_scripts")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "not as in the run" not in done.stdout
+    assert f"files of {finished.results} came out with the same bytes" in done.stdout
+    second = again / "work/results/tiny"
+    assert files_below(second) == files_below(finished.results)
     different = [
         name
-        for name in sorted(files_below(second.results))
-        if (second.results / name).read_bytes() != (finished.results / name).read_bytes()
+        for name in sorted(files_below(second))
+        if (second / name).read_bytes() != (finished.results / name).read_bytes()
     ]
     assert different == []
 
