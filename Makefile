@@ -5,8 +5,11 @@ BIN := $(VENV)/bin
 CORES ?= all
 YEAST ?= ../shared/data/yeast
 ENCODE ?= ../shared/data/encode_deepbind
+RUN ?= results/example
+ON_RUNS := PYTHONPATH=workflow_scripts $(BIN)/python -m motifloom
 
-.PHONY: run test yeast encode bench bench-scale lint format clean
+.PHONY: run test yeast encode bench bench-scale lint format clean \
+	reproduce freeze check
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -34,6 +37,18 @@ bench: $(VENV)/installed
 # Human scale: writes 8 GB to results/scale, where the simulated inputs are kept for the next run.
 bench-scale: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/scale.py --output results/scale.tsv --folder results/scale
+
+# A finished run again in a fresh folder (FOLDER, if it is to be kept), every result compared.
+reproduce: $(VENV)/installed
+	$(ON_RUNS) reproduce "$(RUN)" --cores $(CORES) --folder "$(FOLDER)"
+
+# A finished run as one archive, by default $(RUN).frozen.zip.
+freeze: $(VENV)/installed
+	$(ON_RUNS) freeze "$(RUN)" --archive "$(ARCHIVE)"
+
+# An archive, or the folder of a run (ARCHIVE=results/name), against the digests of its files.
+check: $(VENV)/installed
+	$(ON_RUNS) check "$(ARCHIVE)"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

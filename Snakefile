@@ -24,6 +24,7 @@ include: "rules/attribution.smk"
 include: "rules/scores.smk"
 include: "rules/sharing.smk"
 include: "rules/report.smk"
+include: "rules/provenance.smk"
 
 
 report: "report/workflow.rst"
@@ -45,6 +46,7 @@ rule all:
         SHARED,
         CROSS_VALIDATION,
         LEARNING_CURVE,
+        rules.write_provenance.output,
 
 
 localrules:

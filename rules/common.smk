@@ -464,3 +464,69 @@ ATTRIBUTIONS = [
     + ["modisco.tsv"] * config["attribution"]["modisco"]
     for dataset in DATASETS
 ]
+
+
+def named_files():
+    """The data files that the config and the dataset table name and the run reads, each once."""
+    peaks = [name for name in DATASETS if is_peaks(name)]
+    tested = [line["test_path"] for name, line in DATASETS.items() if not is_peaks(name)]
+    genome = [config["genome"]["fasta"], *config["genome"]["excluded"]] if peaks else []
+    paths = given(
+        *genome,
+        *(line["path"] for line in DATASETS.values()),
+        *tested,
+        *config["motifs"]["meme_files"],
+        *config["score"].values(),
+    )
+    return sorted({*paths, *(path for name in DATASETS for path in motif_file(name))})
+
+
+def made_files():
+    """All result files and folders of the run's rules, as groups (names, values of wildcards).
+
+    Taken from the rules' outputs, so that a rule's new file is one more here too.
+    """
+    each, folds = {"dataset": [*DATASETS]}, {"dataset": IN_FOLDS, "fold": range(1, FOLDS + 1)}
+    tables = ["metrics", "comparisons", "calibration", "matches", "motif_summaries"]
+    looked = ["attribute_sequences"] * (config["attribution"]["sequences"] > 0)
+    looked += ["discover_modisco"] * config["attribution"]["modisco"]
+    shared = ["export_motifs", "annotate_motifs", "share_model"]
+    shared += ["export_onnx"] * config["share"]["onnx"]
+    first = {"preset": PRESETS[:1]}
+    groups = [
+        (["encode_genome"] * any(map(is_peaks, DATASETS)), {}),
+        (["label_bins"] * bool(MULTITASK), {}),
+        (["prepare_database", "compute_bands", "describe_networks", "cluster_motifs"], {}),
+        ([f"collect_{table}" for table in tables] + ["draw_comparison", "write_report"], {}),
+        # Peaks and tables alike: the two rules' outputs have the same names.
+        (["extract_windows", "evaluate_windows", "examine_windows", *looked], each),
+        (["train_deepbind"], each | {"preset": PRESETS}),
+        (["train_windows"], each | {"preset": WINDOW_NETWORKS}),
+        (["train_multitask", "predict_bins"], {"preset": MULTITASK}),
+        (["evaluate_bins"] * bool(MULTITASK), {"dataset": config["multitask"]["datasets"]}),
+        (shared, each | {"model": [*PRESETS, *WINDOW_NETWORKS]}),
+        (shared, {"dataset": ["multitask"], "model": MULTITASK}),
+        (["score_sequences"], each | {"fasta": [*config["score"]]}),
+        (["assign_folds", "collect_folds"] * bool(FOLDS), {}),
+        (["extract_fold", "train_fold", "evaluate_fold"], folds | first),
+        (["collect_learning_curve"] * bool(SHARES), {}),
+        (["train_share", "evaluate_share"], each | {"share": SHARES} | first),
+    ]
+    for name in ("kmer", "lsgkm"):
+        for rule, values in ((f"fit_{name}", each), (f"fit_{name}_fold", folds)):
+            fitted = [dataset for dataset in values["dataset"] if name in baselines_of(dataset)]
+            groups.append(([rule], values | {"dataset": fitted}))
+    return [
+        ([str(path) for rule in names for path in getattr(rules, rule).output], values)
+        for names, values in groups
+    ]
+
+
+# Where the workflow comes from, if it is no local folder: repository, file and version.
+SOURCE = (
+    "" if workflow.current_basedir.is_local else str(workflow.current_basedir.join("../Snakefile"))
+)
+# What library() leaves out, so that a local workflow's jobs import it, and find their compiled
+# functions, where it lies and not from Snakemake's copy: the file that makes modules a package.
+if SOURCE:
+    workflow.source_path("../workflow_scripts/motifloom/__init__.py")

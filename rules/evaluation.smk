@@ -131,6 +131,7 @@ rule collect_metrics:
     conda:
         "../envs/data.yaml"
     params:
+        order=[*DATASETS],
         library=library("collect_tables.py"),
     script:
         "../workflow_scripts/collect_tables.py"
@@ -155,6 +156,7 @@ rule collect_calibration:
         mem_mb=grown(1000),
         runtime=10,
     params:
+        order=[*DATASETS],
         library=library("collect_tables.py"),
     script:
         "../workflow_scripts/collect_tables.py"
@@ -182,6 +184,7 @@ rule collect_comparisons:
         mem_mb=grown(1000),
         runtime=10,
     params:
+        order=[*DATASETS],
         library=library("collect_comparisons.py"),
     script:
         "../workflow_scripts/collect_comparisons.py"

@@ -120,6 +120,7 @@ rule collect_matches:
     conda:
         "../envs/data.yaml"
     params:
+        order=[*DATASETS],
         library=library("collect_tables.py"),
     script:
         "../workflow_scripts/collect_tables.py"
@@ -139,6 +140,7 @@ rule collect_motif_summaries:
     conda:
         "../envs/data.yaml"
     params:
+        order=[*DATASETS],
         library=library("collect_tables.py"),
     script:
         "../workflow_scripts/collect_tables.py"

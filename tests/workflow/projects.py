@@ -16,7 +16,16 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-SOURCES = ("Snakefile", "rules", "workflow_scripts", "config", "report", "envs", "profiles")
+SOURCES = (
+    "Snakefile",
+    "workflow",
+    "rules",
+    "workflow_scripts",
+    "config",
+    "report",
+    "envs",
+    "profiles",
+)
 SHEET = ["dataset", "tf", "kind", "path", "test_path", "alphabet", "labels", "motif"]
 LETTERS = np.frombuffer(b"ACGT", np.uint8)
 

@@ -1,15 +1,15 @@
-"""What runs again after a change: the jobs it touches and no other."""
+"""What runs again after a change: the jobs it touches and no other; see test_reruns.py too."""
 
 import ast
 import re
 
 import pytest
 from projects import Project, copy_source
+from reruns import NEW
 
 OF_METRICS = {"collect_metrics", "collect_comparisons", "collect_calibration", "compute_bands"}
 OF_MOTIFS = {"collect_matches", "collect_motif_summaries", "cluster_motifs"}
-SUMMARIES = OF_METRICS | OF_MOTIFS | {"draw_comparison", "write_report", "all"}
-NEW = ("NEW", "SPI1", "peaks", "data/SPI1.bed.gz", "", "dna", "binary", "data/motifs.meme#SPI1")
+SUMMARIES = OF_METRICS | OF_MOTIFS | {"draw_comparison", "write_report", "write_provenance", "all"}
 # Rules that the tiny project has no job of.
 IDLE = {
     "simulate_example",
@@ -60,31 +60,12 @@ def test_a_new_multitask_dataset_also_trains_the_multitask_model(copy):
     assert copy.plan().jobs == JOBS_OF_NEW | jobs_of_danq | SUMMARIES
 
 
-def test_a_removed_dataset_rewrites_the_summaries_only(copy):
-    copy.datasets = [row for row in copy.datasets if row[0] != "MYC"]
-    assert copy.plan().jobs == SUMMARIES
-
-
-def test_new_peaks_of_one_dataset_leave_the_others_alone(copy):
-    peaks = copy.folder / "data/MYC.narrowPeak"
-    peaks.write_text("".join(peaks.read_text().splitlines(keepends=True)[1:]))
-    jobs = {job.replace("NEW", "MYC") for job in JOBS_OF_NEW}
-    assert copy.plan().jobs == jobs | SUMMARIES
-
-
 def test_a_baseline_more_is_fitted_and_reported_where_labels_are_binary(copy):
     copy.config["baselines"] = {"lsgkm": True}
     names = ("GATA1", "SPI1.rep-2+b", "MYC")
     rules = ("fit_lsgkm", "evaluate_windows", "examine_windows", "share_model deepbind")
     jobs = {f"{rule} {name}" for rule in rules for name in names}
     assert copy.plan().jobs == jobs | SUMMARIES - OF_MOTIFS
-
-
-def test_without_the_kmer_baseline_nothing_is_fitted(copy):
-    copy.config["baselines"] = {"kmer": False}
-    rules = ("evaluate_windows", "examine_windows", "share_model deepbind")
-    judged = {f"{rule} {row[0]}" for rule in rules for row in copy.datasets}
-    assert copy.plan().jobs == judged | SUMMARIES - OF_MOTIFS
 
 
 def test_a_comparison_network_trains_on_every_dataset(copy):

@@ -1,13 +1,18 @@
 """Whole runs on the tiny project: what they write, that they end, and that they repeat."""
 
 import csv
+import os
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
-from projects import CONFIG, DATASETS, make_project
+from projects import CONFIG, DATASETS, MEME
 
 from motifloom.evaluation import METRIC_COLUMNS, ONE_CLASS
+from motifloom.freezing import check_run
 from motifloom.matches import MATCH_COLUMNS, SUMMARY_COLUMNS
+from motifloom.provenance import read_checksums, read_provenance
 
 NAMES = [row[0] for row in DATASETS]
 MULTITASK = CONFIG["multitask"]["datasets"]
@@ -42,6 +47,7 @@ def expected_outputs():
     expected |= {"models/danq/multitask/test_scores.safetensors"}
     expected |= {"comparisons.tsv", "calibration.tsv", "bands.tsv", "motif_summary.tsv"}
     expected |= {"families.tsv", "families/members.tsv", "families/families.meme"}
+    expected |= {"provenance.json", "checksums.sha256"}
     attributed = ("sequences.tsv", "attributions.safetensors")
     expected |= {f"attribution/{name}/{file}" for name in NAMES for file in attributed}
     judged = ("bins.metrics.tsv", "bins.comparisons.tsv")
@@ -219,7 +225,7 @@ def test_logs_and_benchmarks_are_written(finished):
     jobs |= {"encode_genome", "label_bins", "prepare_database", "describe_networks"}
     summaries = {"collect_metrics", "collect_matches", "draw_comparison", "write_report"}
     summaries |= {"collect_comparisons", "collect_calibration", "compute_bands"}
-    summaries |= {"collect_motif_summaries", "cluster_motifs"}
+    summaries |= {"collect_motif_summaries", "cluster_motifs", "write_provenance"}
     logs = {name for name in files_below(finished.logs) if name.endswith(".log")}
     assert logs == {f"{job}.log" for job in jobs | summaries}
     timed = files_below(finished.logs / "benchmarks")
@@ -240,17 +246,46 @@ def test_a_second_call_has_nothing_to_do(finished):
     assert "Nothing to be done" in result.output, sorted(result.jobs)
 
 
-def test_two_runs_from_scratch_write_the_same_bytes(finished, tmp_path, source):
-    second = make_project(tmp_path / "another place", source)
-    result = second.run(hash_seed=2)
-    assert result.returncode == 0, result.output
-    assert files_below(second.results) == files_below(finished.results)
+def test_two_runs_from_scratch_write_the_same_bytes(finished, tmp_path):
+    again = tmp_path / "another place"
+    command = [sys.executable, "-m", "motifloom", "reproduce", finished.results]
+    done = subprocess.run(
+        [*command, "--folder", again, "--cores", "2"],
+        env=os.environ
+        | {"PYTHONHASHSEED": "2", "PYTHONPATH": str(finished.source / "workflow_scripts")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "not as in the run" not in done.stdout
+    assert f"files of {finished.results} came out with the same bytes" in done.stdout
+    second = again / "work/results/tiny"
+    assert files_below(second) == files_below(finished.results)
     different = [
         name
-        for name in sorted(files_below(second.results))
-        if (second.results / name).read_bytes() != (finished.results / name).read_bytes()
+        for name in sorted(files_below(second))
+        if (second / name).read_bytes() != (finished.results / name).read_bytes()
     ]
     assert different == []
+
+
+def test_checksums_cover_all_results(finished):
+    listed = read_checksums(finished.results / "checksums.sha256")
+    found = files_below(finished.results)
+    assert set(listed) == found - {"provenance.json", "checksums.sha256"}
+    assert check_run(finished.results) == []
+
+
+def test_provenance_names_inputs_threads_and_code(finished):
+    provenance = read_provenance(finished.results)
+    inputs = {path: one["kind"] for path, one in provenance["inputs"].items()}
+    paths = [CONFIG["genome"]["fasta"], MEME, *(row[3] for row in DATASETS)]
+    assert inputs == dict.fromkeys(paths, "data") | {"datasets.tsv": "table"}
+    assert provenance["threads"] == {"deepbind": 1, "multitask": 2}
+    assert provenance["config"]["multitask"]["datasets"] == MULTITASK
+    assert [line["dataset"] for line in provenance["datasets"]] == NAMES
+    assert {"Snakefile", "rules/provenance.smk"} <= provenance["code"]["files"].keys()
 
 
 def test_own_sequences_are_scored_without_training_again(copy):
@@ -259,7 +294,9 @@ def test_own_sequences_are_scored_without_training_again(copy):
     (copy.folder / name).write_text(text, encoding="ascii")
     copy.config["score"] = {"mine": name}
     planned = copy.plan()
-    assert planned.jobs - {"write_report", "all"} == {f"score_sequences mine {n}" for n in NAMES}
+    assert planned.jobs - {"write_report", "write_provenance", "all"} == {
+        f"score_sequences mine {n}" for n in NAMES
+    }
     targets = [f"results/tiny/scores/mine/{dataset}.tsv" for dataset in ("GATA1", "selex")]
     result = copy.run(*targets)
     assert result.returncode == 0, result.output

@@ -91,7 +91,8 @@ def template_environment(templates: Iterable[str | Path]) -> jinja2.Environment:
     sources = {}
     for path in map(Path, templates):
         check_readable(path)
-        sources[path.name] = path.read_text(encoding="utf-8")
+        # A workflow that Snakemake fetches from a repository comes without the last line's end.
+        sources[path.name] = path.read_text(encoding="utf-8").rstrip("\n")
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(sources),
         autoescape=True,
