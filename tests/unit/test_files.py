@@ -1,3 +1,4 @@
+import errno
 import gzip
 import os
 
@@ -12,6 +13,7 @@ from motifloom.files import (
     is_gzip,
     open_text,
     read_table,
+    whole_folder,
     write_table,
     write_text,
 )
@@ -142,3 +144,40 @@ def test_read_table_refuses_what_is_no_table(tmp_path):
         path.write_bytes(content)
         with pytest.raises(InputError, match="not a tab-separated table"):
             read_table(path)
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path):
+    left = tmp_path / ".a.99999.partial.tsv"
+    other = tmp_path / ".ab.99999.partial.tsv"
+    for path in (left, other):
+        path.write_text("half")
+    write_text("whole", tmp_path / "a.tsv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "a.tsv"]
+
+
+def test_a_folder_is_whole_or_as_it_was(tmp_path):
+    folder = tmp_path / "logos"
+    (tmp_path / ".logos.99999.partial").mkdir()
+    with whole_folder(folder) as temporary:
+        (temporary / "a.svg").write_text("one")
+    with pytest.raises(KeyError), whole_folder(folder) as temporary:
+        (temporary / "b.svg").write_text("two")
+        raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == ["logos"]
+    assert [path.name for path in folder.iterdir()] == ["a.svg"]
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, "no space is left on the disk of"),
+        (errno.EDQUOT, "no space is left on the disk of"),
+        (errno.EROFS, "cannot be written"),
+    ],
+)
+def test_a_disk_that_takes_no_more_is_said_in_a_sentence(tmp_path, number, message):
+    path = tmp_path / "a.tsv"
+    with pytest.raises(InputError, match=message), atomic(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(number, "told by the disk")
+    assert list(tmp_path.iterdir()) == []

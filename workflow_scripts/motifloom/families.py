@@ -15,7 +15,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from motifloom.databases import SIMILAR_EVALUE, compare, core, core_bounds, is_substantial
-from motifloom.files import write_table
+from motifloom.files import whole_folder, write_table
 from motifloom.matches import match
 from motifloom.motif_files import read_meme, read_motifs, write_meme
 from motifloom.motifs import Motif, consensus, trim_bounds
@@ -262,7 +262,7 @@ def member_table(families: Iterable[Family]) -> pd.DataFrame:
 
 def _draw(families: Sequence[Family], table: pd.DataFrame, both_strands, folder) -> None:
     """Logos of the families that have one, as <family>.svg and .png."""
-    from motifloom.logos import draw_logo, whole_folder
+    from motifloom.logos import draw_logo
 
     with whole_folder(folder) as temporary:
         for family, row, both in zip(families, table.itertuples(), both_strands, strict=True):

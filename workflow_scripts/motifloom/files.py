@@ -1,5 +1,7 @@
 """Files at the border: text in, whole files out, and the error a user reads."""
 
+import errno
+import glob
 import gzip
 import hashlib
 import io
@@ -143,24 +145,91 @@ def are_names(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds."""
+    """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds.
+
+    File and folder are on the disk when the name appears. What a writer of the same file left that
+    was killed is removed. Raises InputError where the disk is full or may not be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The extension stays last, because plotting libraries choose the format by it.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield temporary
-        descriptor = os.open(temporary, os.O_RDONLY)
+    with _writable(path):
+        temporary = _place(path)
         try:
-            os.fsync(descriptor)
+            yield temporary
+            _to_disk(temporary)
+            os.replace(temporary, path)
+            _to_disk(path.parent)
         finally:
-            os.close(descriptor)
-        os.replace(temporary, path)
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """As `atomic`, of a folder: yields an empty one beside `path`, which takes its place."""
+    path = Path(path)
+    with _writable(path):
+        temporary = _place(path)
+        temporary.mkdir()
+        try:
+            yield temporary
+            for made in temporary.iterdir():
+                _to_disk(made)
+            shutil.rmtree(path, ignore_errors=True)
+            os.replace(temporary, path)
+            _to_disk(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _place(path: Path) -> Path:
+    """A temporary path in the folder of `path`, which is made, rid of earlier ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One job at a time writes a file, on whatever machine: those of others are left over.
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{glob.escape(path.suffix)}"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+    # The extension stays last, because plotting libraries choose the format by it.
+    return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    """Turn a full or closed disk into a sentence about the file that was to be written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise InputError(
+                f"{path}: no space is left on the disk of {path.parent}; free some and run again,"
+                " nothing that is finished is lost"
+            ) from error
+        if error.errno in _CLOSED and str(error.filename or path).startswith(str(path.parent)):
+            raise InputError(
+                f"{path}: cannot be written ({error.strerror}); give a folder that may be written,"
+                " such as with --directory"
+            ) from error
+        raise
+
+
+def _to_disk(path: Path) -> None:
+    """Have a file's content, or a folder's names, on the disk before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems have no such thing for folders.
+        if not path.is_dir() or error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
     finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        os.close(descriptor)
 
 
 def write_text(text: str, path: str | Path) -> None:

@@ -8,9 +8,10 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import IO
 
 import motifloom
 from motifloom.files import InputError
@@ -57,7 +58,8 @@ def job(snakemake) -> Iterator[None]:
             _say(f"error: {error}", stream, terminal)
             sys.exit(1)
         except Exception as error:
-            traceback.print_exc(file=stream)
+            with suppress(OSError):
+                traceback.print_exc(file=stream)
             _say(f"error: {type(error).__name__}: {error} (see {path})", stream, terminal)
             sys.exit(1)
         finally:
@@ -111,6 +113,8 @@ def _describe(path: Path) -> str:
     return f"{max(lines - 1, 0):,} rows, {size:,} bytes"
 
 
-def _say(message: str, *streams) -> None:
-    for stream in streams:
+def _say(message: str, stream: IO[str], terminal: IO[str]) -> None:
+    print(message, file=terminal, flush=True)
+    # The disk of the log may be the one that is full.
+    with suppress(OSError):
         print(message, file=stream, flush=True)

@@ -5,10 +5,7 @@ Acids Research 18:6097), drawn by logomaker (Tareen & Kinney 2020, Bioinformatic
 same motif gives the same bytes: ids in the SVG are salted with a constant and no date is written.
 """
 
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import logomaker
@@ -18,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from motifloom.databases import SIMILAR_EVALUE, non_redundant
-from motifloom.files import atomic
+from motifloom.files import atomic, whole_folder
 from motifloom.motifs import Motif, information
 
 LETTERS = {"dna": "ACGT", "rna": "ACGU"}
@@ -216,18 +213,3 @@ def _with_best_match(
         return chosen
     wanted = [motif for motif in motifs if motif.name == best and motif.n_sites > 0]
     return [*chosen[: len(chosen) - len(wanted)], *wanted]
-
-
-@contextmanager
-def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; it takes the name `path` only if the block succeeds."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    temporary.mkdir()
-    try:
-        yield temporary
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -8,8 +8,7 @@ import pandas as pd
 
 from motifloom import models
 from motifloom.attribution import N_REFERENCES, Attribution, attribute, contributions
-from motifloom.files import write_table
-from motifloom.logos import whole_folder
+from motifloom.files import whole_folder, write_table
 from motifloom.mutagenesis import mutate
 from motifloom.mutation_maps import draw_mutation_map
 from motifloom.store import SPLITS, SequenceStore, write_arrays
