@@ -238,15 +238,15 @@ ABSENT = {
 
 
 def safe(path):
-    """The path, unless a cluster's shell could take part of it for a command.
+    """The path, unless Snakemake or a cluster's shell could take part of it for something else.
 
-    Snakemake writes file names into the scripts of submitted jobs in quotes of its own, which these
-    characters would end.
+    Snakemake writes file names into the scripts of submitted jobs in quotes of its own, which some
+    characters end and in which others stand for commands; it takes braces for wildcards.
     """
-    if any(letter in "'\"\\" or not letter.isprintable() for letter in path):
+    if any(letter in "'\"\\$`<>{}" or not letter.isprintable() for letter in path):
         raise WorkflowError(
-            f"{path!r}: a file name may not hold quotation marks, backslashes or control characters;"
-            " rename the file"
+            f"{path!r}: a file name may not hold quotation marks, any of \\ $ ` < > {{ }} or control"
+            " characters; rename the file"
         )
     return path
 

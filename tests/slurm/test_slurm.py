@@ -34,7 +34,7 @@ LATER = [
 ]
 # What a small test asks for otherwise than a cluster; all else is the profile's.
 OVERRIDES = [
-    "--jobs=4",
+    "--jobs=6",
     "--cores=2",
     "--latency-wait=5",
     "--slurm-init-seconds-before-status-checks=5",
@@ -123,7 +123,7 @@ def small_project(folder: Path, source: Path) -> Project:
     project.config["multitask"] = {"datasets": []}
     project.config["attribution"] = {"sequences": 0}
     # Long enough to be caught while it trains.
-    project.config["models"]["settings"]["deepbind"]["epochs"] = 400
+    project.config["models"]["settings"]["deepbind"]["epochs"] = 1500
     return project
 
 

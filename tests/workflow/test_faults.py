@@ -208,9 +208,11 @@ def test_peaks_only_on_unknown_chromosomes_are_refused_by_name(copy):
     )
 
 
-@pytest.mark.parametrize("name", ["it's.bed", 'a"b.bed', "a\\b.bed", "a\x07b.bed"])
+@pytest.mark.parametrize(
+    "name", ["it's.bed", 'a"b.bed', "a\\b.bed", "a\x07b.bed", "$(id).bed", "`id`.bed", "a{b}.bed"]
+)
 def test_file_names_that_would_end_a_shells_quotes_are_refused(copy, name):
     copy.datasets[2] = dataset("MYC", name)
     result = copy.plan()
     assert result.returncode == 1
-    assert "a file name may not hold quotation marks, backslashes or control" in result.output
+    assert "a file name may not hold quotation marks" in result.output
