@@ -67,7 +67,7 @@ class Run:
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
-    def wait(self, seconds: float = 240) -> int:
+    def wait(self, seconds: float = 400) -> int:
         """The exit status; a run that hangs is interrupted, then killed."""
         try:
             return self.process.wait(seconds)
