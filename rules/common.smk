@@ -237,8 +237,23 @@ ABSENT = {
 }
 
 
+def safe(path):
+    """The path, unless Snakemake or a cluster's shell could take part of it for something else.
+
+    Snakemake writes file names into the scripts of submitted jobs in quotes of its own, which some
+    characters end and in which others stand for commands; it takes braces for wildcards.
+    """
+    if any(letter in "'\"\\$`<>{}" or not letter.isprintable() for letter in path):
+        raise WorkflowError(
+            f"{path!r}: a file name may not hold quotation marks, any of \\ $ ` < > {{ }} or control"
+            " characters; rename the file"
+        )
+    return path
+
+
 def locate(path):
     """Where a data file of the config is: absolute, in the data folder, downloaded, or as given."""
+    safe(os.path.join(config["data_folder"], path))
     if not path or os.path.isabs(path):
         return path
     if config["data_folder"]:
@@ -255,7 +270,7 @@ def given(*paths):
 
 def tables(*paths):
     """Those that are set of the tables that lie with the config, never in the data folder."""
-    return [path for path in paths if path]
+    return [safe(path) for path in paths if path]
 
 
 @functools.lru_cache(maxsize=None)

@@ -32,7 +32,7 @@ LETTERS = np.frombuffer(b"ACGT", np.uint8)
 SITES = {"GATA1": "AGATAAGG", "SPI1": "AGGAAGTG", "MYC": "CCACGTGG"}
 MEME = "data/motifs.meme"
 # Names and paths on purpose as awkward as the workflow allows.
-GATA1_PEAKS = 'data/GATA1\'s peaks (v1, "best").narrowPeak'
+GATA1_PEAKS = "data/GATA1 peaks (v1; #2 & best).narrowPeak"
 DATASETS = (
     ("GATA1", "GATA1", "peaks", GATA1_PEAKS, "", "dna", "binary", f"{MEME}#GATA1"),
     ("SPI1.rep-2+b", "SPI1", "peaks", "data/SPI1.bed.gz", "", "dna", "binary", f"{MEME}#SPI1"),

@@ -206,3 +206,13 @@ def test_peaks_only_on_unknown_chromosomes_are_refused_by_name(copy):
     assert (
         "no interval is on a chromosome of the genome: the file has 'scaffold_9'" in result.output
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["it's.bed", 'a"b.bed', "a\\b.bed", "a\x07b.bed", "$(id).bed", "`id`.bed", "a{b}.bed"]
+)
+def test_file_names_that_would_end_a_shells_quotes_are_refused(copy, name):
+    copy.datasets[2] = dataset("MYC", name)
+    result = copy.plan()
+    assert result.returncode == 1
+    assert "a file name may not hold quotation marks" in result.output

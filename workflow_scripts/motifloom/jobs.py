@@ -70,6 +70,8 @@ def _log_start(snakemake) -> None:
     wildcards = "".join(f", {name} {value}" for name, value in snakemake.wildcards.items())
     log.info("%s%s, threads %d", snakemake.rule, wildcards, snakemake.threads)
     log.info("%s", ", ".join(f"{name} {number}" for name, number in versions().items()))
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        log.info("CUDA_VISIBLE_DEVICES %s", os.environ["CUDA_VISIBLE_DEVICES"])
     _log_files("input", snakemake.input)
 
 

@@ -1,0 +1,6 @@
+"""Where the tiny project of the workflow tests is found."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
