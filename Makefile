@@ -6,10 +6,12 @@ CORES ?= all
 YEAST ?= ../shared/data/yeast
 ENCODE ?= ../shared/data/encode_deepbind
 RUN ?= results/example
+KILLS ?= 20
+SEED ?= 1
 ON_RUNS := PYTHONPATH=workflow_scripts $(BIN)/python -m motifloom
 
 .PHONY: run test yeast encode bench bench-scale lint format clean \
-	reproduce freeze check
+	reproduce freeze check chaos bench-overhead test-slurm
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -31,6 +33,15 @@ encode: $(VENV)/installed
 test: $(VENV)/installed lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+# A throw-away Slurm is installed (Debian, as root), started and stopped; elsewhere it is skipped.
+test-slurm: $(VENV)/installed
+	tests/slurm/install.sh
+	$(BIN)/python -m pytest tests/slurm
+
+# Kills at random moments; every run must come to the results of an undisturbed one.
+chaos: $(VENV)/installed
+	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --seed $(SEED)
+
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/bench.py --output results/bench.tsv
 
@@ -49,6 +60,10 @@ freeze: $(VENV)/installed
 # An archive, or the folder of a run (ARCHIVE=results/name), against the digests of its files.
 check: $(VENV)/installed
 	$(ON_RUNS) check "$(ARCHIVE)"
+
+# What 100 datasets cost that do next to nothing, and the graph of 1,000: about six minutes.
+bench-overhead: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/overhead.py --output results/overhead.tsv
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
