@@ -113,6 +113,16 @@ def test_a_signal_ends_a_job_without_half_a_file(log, tmp_path, capsys, number):
     assert capsys.readouterr() == ("", f"stopped by {number.name}; run again\n")
 
 
+def test_a_signal_that_is_ignored_stays_so(log):
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with job(given(log)):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
 def test_an_earlier_log_is_replaced(log):
     for text in ("first", "second"):
         with job(given(log)):

@@ -101,7 +101,10 @@ def _unwound() -> Iterator[None]:
     def stop(number: int, frame) -> None:
         raise KeyboardInterrupt(number)
 
-    former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number, handler in former.items():
+        if handler != signal.SIG_IGN:  # as of jobs that shells start in the background
+            signal.signal(number, stop)
     try:
         yield
     finally:
