@@ -3,13 +3,14 @@
 import logging
 import os
 import re
+import signal
 import sys
 from types import SimpleNamespace
 
 import pytest
 
 import motifloom
-from motifloom.files import InputError
+from motifloom.files import InputError, atomic
 from motifloom.jobs import job
 
 
@@ -97,6 +98,29 @@ def test_other_errors_leave_their_traceback_in_the_log(log, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert err == f"error: KeyError: 'no such key' (see {log})\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_job_without_half_a_file(log, tmp_path, capsys, number):
+    former = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended, job(given(log)), atomic(tmp_path / "a.tsv") as half:
+        half.write_text("half")
+        signal.raise_signal(number)
+    assert ended.value.code == 128 + number
+    assert signal.getsignal(number) is former
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+    assert log.read_text().endswith(f"stopped by {number.name}; run again\n")
+    assert capsys.readouterr() == ("", f"stopped by {number.name}; run again\n")
+
+
+def test_a_signal_that_is_ignored_stays_so(log):
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with job(given(log)):
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def test_an_earlier_log_is_replaced(log):

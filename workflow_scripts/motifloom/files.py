@@ -149,6 +149,17 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
+def full_disk(error: Exception, *folders: str | Path) -> str:
+    """That the disk of one of the folders is full, and the remedy; "" for all other errors."""
+    if not isinstance(error, OSError) or error.errno not in _FULL:
+        return ""
+    named = " or ".join(map(str, folders))
+    return (
+        f"no space is left on the disk of {named}; free some and run again, nothing that is"
+        " finished is lost"
+    )
+
+
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes the name `path` only if the block succeeds.
@@ -206,12 +217,11 @@ def _writable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise InputError(
-                f"{path}: no space is left on the disk of {path.parent}; free some and run again,"
-                " nothing that is finished is lost"
-            ) from error
-        if error.errno in _CLOSED and str(error.filename or path).startswith(str(path.parent)):
+        if full := full_disk(error, path.parent):
+            raise InputError(f"{path}: {full}") from error
+        # What is closed may also be another file, which is only read.
+        named = Path(os.fsdecode(error.filename or path))
+        if error.errno in _CLOSED and (named.parent == path.parent or named in path.parents):
             raise InputError(
                 f"{path}: cannot be written ({error.strerror}); give a folder that may be written,"
                 " such as with --directory"

@@ -4,17 +4,19 @@ import logging
 import os
 import platform
 import resource
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 import motifloom
-from motifloom.files import InputError
+from motifloom.files import InputError, full_disk
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ def job(snakemake) -> Iterator[None]:
     they read the thread counts when they load (NumPy's, loaded already, are set by Snakemake to
     the same). An InputError ends the job with its one sentence, in the log and on the terminal,
     without a traceback; any other error keeps its traceback in the log, and its sentence is last.
+    SIGTERM and SIGINT end it with exit code 128 + their number, after half-written files are gone.
     """
     threads = max(1, snakemake.threads)  # 0 stands for a job that waits for no core
     for variable in _THREAD_VARIABLES:
@@ -42,28 +45,71 @@ def job(snakemake) -> Iterator[None]:
     # Where cores are shared, threads that wait in long busy loops keep the others from theirs.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     path = snakemake.log[0]
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     output, terminal = sys.stdout, sys.stderr
-    with open(path, "w", encoding="utf-8", buffering=1) as stream:
+    with _opened(path) as stream:
         sys.stdout = sys.stderr = stream
         logging.basicConfig(
             stream=stream, level=logging.INFO, format="%(asctime)s %(message)s", force=True
         )
         began = time.monotonic()
         try:
-            _log_start(snakemake)
-            yield
-            _log_end(snakemake, time.monotonic() - began)
+            with _unwound():
+                _log_start(snakemake)
+                yield
+                _log_end(snakemake, time.monotonic() - began)
+        except KeyboardInterrupt as stop:
+            number = stop.args[0] if stop.args else signal.SIGINT
+            _say(f"stopped by {signal.Signals(number).name}; run again", stream, terminal)
+            sys.exit(128 + number)
         except InputError as error:
             _say(f"error: {error}", stream, terminal)
             sys.exit(1)
         except Exception as error:
             with suppress(OSError):
                 traceback.print_exc(file=stream)
-            _say(f"error: {type(error).__name__}: {error} (see {path})", stream, terminal)
+            # A job writes where it works, temporary files, and compiled functions beside the code.
+            written = (Path.cwd(), os.environ.get("TMPDIR", "/tmp"), motifloom.__path__[0])
+            said = full_disk(error, *written) or error
+            _say(f"error: {type(error).__name__}: {said} (see {path})", stream, terminal)
             sys.exit(1)
         finally:
             sys.stdout, sys.stderr = output, terminal
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[TextIO]:
+    """A job's log; where the disk is full its lines are lost, but not the job's own clear end."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        stream = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    except OSError as error:
+        sys.exit(f"error: {path}: {full_disk(error, Path(path).parent) or error}")
+    try:
+        yield stream
+    finally:
+        with suppress(OSError):
+            stream.close()
+
+
+@contextmanager
+def _unwound() -> Iterator[None]:
+    """Let SIGTERM and SIGINT raise KeyboardInterrupt with their number, so that blocks clean up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+
+    def stop(number: int, frame) -> None:
+        raise KeyboardInterrupt(number)
+
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number, handler in former.items():
+        if handler != signal.SIG_IGN:  # as of jobs that shells start in the background
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _log_start(snakemake) -> None:

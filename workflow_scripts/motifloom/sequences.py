@@ -18,6 +18,7 @@ from motifloom.files import (
     InputError,
     are_names,
     check_readable,
+    full_disk,
     is_gzip,
     is_whole,
     open_text,
@@ -199,6 +200,11 @@ def open_fasta(path: str | Path):
         except InputError:
             raise
         except (pyfaidx.FastaIndexingError, RuntimeError, ValueError, OSError) as error:
+            # Of the index, or of the FASTA unpacked: both are written to the temporary folder.
+            if fault := full_disk(error, folder):
+                raise InputError(
+                    f"{path}: cannot be indexed: {fault}, or name another folder in TMPDIR"
+                ) from error
             raise InputError(
                 f"{path}: is not a well-formed FASTA file ({error}); give records names that"
                 " differ and lines of one length without blank ones between (seqkit seq -w 60)"
