@@ -159,18 +159,14 @@ def test_the_archive_is_a_workflow_run_crate(run, tmp_path):
     crate = ROCrate(tmp_path / "crate")
     assert crate.metadata.version == "1.1"
     assert crate.root_dataset["datePublished"] == "2026-02-01T12:00:00+00:00"
-    assert crate.root_dataset["license"] == "CC-BY-4.0"
+    assert crate.root_dataset["license"]["name"] == "CC-BY-4.0"
     profiles = [profile.id for profile in crate.root_dataset["conformsTo"]]
     assert "https://w3id.org/ro/wfrun/workflow/0.5" in profiles
     workflow = crate.mainEntity
     assert workflow.id == "workflow/Snakefile"
     assert "ComputationalWorkflow" in workflow.type
     assert workflow["programmingLanguage"].id.endswith("#snakemake")
-    (action,) = (
-        crate.root_dataset["mentions"]
-        if isinstance(crate.root_dataset["mentions"], list)
-        else [crate.root_dataset["mentions"]]
-    )
+    action = crate.root_dataset["mentions"]
     assert action.type == "CreateAction"
     assert action["instrument"] is workflow
     inputs = [entity["name"] for entity in action["object"]]

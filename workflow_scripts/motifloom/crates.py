@@ -1,7 +1,6 @@
 """A frozen run as an RO-Crate 1.1: a Workflow Run Crate that names workflow, inputs and results."""
 
 import json
-import mimetypes
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -23,7 +22,19 @@ _FORMATS = {
     ".meme": "text/plain",
     ".jaspar": "text/plain",
     ".smk": "text/plain",
+    ".rst": "text/x-rst",
+    ".transfac": "text/plain",
+    ".sha256": "text/plain",
+    ".sizes": "text/tab-separated-values",
+    ".txt": "text/plain",
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
 }
+_OTHER_FORMAT = "application/octet-stream"
 _DESCRIPTION = (
     "Sequence models and motifs of transcription factors: config, tables, weights, motifs and"
     " report of the run {} of motifloom {}"
@@ -41,7 +52,7 @@ def describe(provenance: Mapping, digests: Mapping[str, str], ended: float) -> s
     crate.metadata.extra_contexts.append(_RUN_CONTEXT)
     crate.name = f"motifloom: {name}"
     crate.description = _DESCRIPTION.format(name, provenance["code"]["version"])
-    crate.license = provenance["config"]["share"]["licence"] or "not stated"
+    crate.license = _add_licence(crate, provenance["config"]["share"]["licence"])
     crate.datePublished = time
     for identifier, title, version in _PROFILES:
         properties = {"@type": "CreativeWork", "name": title, "version": version}
@@ -58,10 +69,21 @@ def describe(provenance: Mapping, digests: Mapping[str, str], ended: float) -> s
         identifier="#run",
         object=[files["config.json"], *_add_inputs(crate, provenance)],
         result=[file for path, file in files.items() if path.startswith("results/")],
-        properties={"name": f"run {name}", "endTime": time, "actionStatus": _COMPLETED},
+        properties={
+            "name": f"run {name}",
+            "description": f"All results of the config {name}, as checksums.sha256 lists them",
+            "endTime": time,
+            "actionStatus": _COMPLETED,
+        },
     )
-    crate.root_dataset.append_to("mentions", action)
+    crate.root_dataset["mentions"] = action
     return json.dumps(crate.metadata.generate(), indent=2, sort_keys=True) + "\n"
+
+
+def _add_licence(crate: ROCrate, licence: str) -> ContextEntity:
+    """The licence of the results, as the config says it."""
+    properties = {"@type": "CreativeWork", "name": licence or "not stated"}
+    return crate.add(ContextEntity(crate, "#licence", properties=properties))
 
 
 def _add_workflow(crate: ROCrate, provenance: Mapping, digests: Mapping[str, str]):
@@ -96,7 +118,6 @@ def _add_inputs(crate: ROCrate, provenance: Mapping) -> list[ContextEntity]:
 
 
 def _properties(path: str, digest: str) -> dict[str, str]:
-    """Name, digest and, where it is known, the format of one file of the archive."""
-    suffix = path[path.rfind(".") :]
-    form = _FORMATS.get(suffix) or mimetypes.types_map.get(suffix)
-    return {"name": path, "sha256": digest} | ({"encodingFormat": form} if form else {})
+    """Name, digest and format of one file of the archive."""
+    form = _FORMATS.get(path[path.rfind(".") :], _OTHER_FORMAT)
+    return {"name": path, "sha256": digest, "encodingFormat": form}
