@@ -15,7 +15,7 @@ import pytest
 import torch
 from targets import checked
 
-from motifloom import calibration, cards, inference, models, readers
+from motifloom import calibration, cards, inference, models, presets, readers
 from motifloom.bin_store import BinStore
 from motifloom.checkpoints import Checkpoint, Signals
 from motifloom.files import InputError, check_readable, open_text, parse_json, read_table
@@ -518,3 +518,9 @@ def test_a_rows_columns_are_quoted_briefly(config):
     is_refused(config, "sheet.tsv, line 2", "[...]")
     path.write_text("\t" * 14_000 + "\nA\n")
     is_refused(config, "sheet.tsv", "more than a thousand columns")
+
+
+def test_settings_whose_names_are_no_text(config):
+    is_refused(config | {"models": {"settings": {1: {}, "x": {}}}}, "1 is no preset in use")
+    with pytest.raises(InputError, match="has no setting 1"):
+        presets.choose(presets.DEEPBIND, "deepbind", {1: 1, "x": 2})
