@@ -21,8 +21,12 @@ LIMIT = 1 << 20  # bytes of a mutated file
 
 
 def mutate(data: bytes, rng: random.Random, kind: str) -> bytes:
-    """One to four changes of a file of a kind: "text", "json" or "arrays"."""
-    structured = {"json": (change_json,), "arrays": (change_header, change_info, change_values)}
+    """One to four changes of a file of a kind: "text", "json", "arrays" or "bytes"."""
+    structured = {
+        "json": (change_json,),
+        "arrays": (change_header, change_info, change_values),
+        "bytes": BYTES,
+    }
     own = structured.get(kind, (change_field, change_line, rewrap))
     for _ in range(rng.choice((1, 1, 1, 2, 3, 4))):
         change = rng.choice(own if rng.random() < 0.7 else BYTES)
@@ -326,6 +330,8 @@ def grow(data: bytes, rng: random.Random, kind: str) -> bytes:
             for i in range(size // 60)
         }
         return pack(extra | parts[0], parts[1])
+    if kind == "bytes":
+        return data + data * (size // len(data))
     if kind == "json":
         filling = rng.choice((b"[" * 50 + b"]" * 50, b'{"a":1}', b"1", b'"x"'))
         return b'{"x": [' + b",".join([filling] * (size // (len(filling) + 1))) + b"]," + data[1:]

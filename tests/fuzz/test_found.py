@@ -1,11 +1,13 @@
 """What fuzzing found, each as the literal input: refused in a sentence, or read."""
 
 import gzip
+import io
 import json
 import os
 import pickle
 import re
 import struct
+import zipfile
 from pathlib import Path
 
 import corpus
@@ -20,6 +22,7 @@ from motifloom.bin_store import BinStore
 from motifloom.checkpoints import Checkpoint, Signals
 from motifloom.files import InputError, check_readable, open_text, parse_json, read_table
 from motifloom.folds import assign_folds
+from motifloom.freezing import check_archive
 from motifloom.motif_files import read_meme
 from motifloom.report_run import read_rows
 from motifloom.sequences import Genome, read_fasta
@@ -405,6 +408,29 @@ def test_a_checkpoint_that_is_a_pipe_or_a_folder(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert Checkpoint(tmp_path / "pipe", "d", 1, Signals()).load() is None
     assert Checkpoint(tmp_path, "d", 1, Signals()).load() is None
+
+
+@pytest.mark.parametrize("results", [None, [], {}, {"sha256": 1}])
+def test_archives_whose_provenance_is_damaged(write, results):
+    data = corpus.archives()[0]
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    files["results/provenance.json"] = json.dumps({"format": 1, "results": results}).encode()
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    path = write(changed.getvalue())
+    if results == {"sha256": 1}:
+        assert ("changed", "results/provenance.json") in check_archive(path)[0]
+    else:
+        refused(check_archive, path, "is damaged or no frozen run")
+
+
+def test_archives_that_unpack_far_beyond_their_size(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a", b"\0" * (70 << 20))
+    refused(check_archive, tmp_path / "a.zip", "unpacks to more than")
 
 
 # Config and tables
