@@ -376,9 +376,9 @@ TARGETS = {
         ),
         _of_library("checksums", "a.sha256", "text", corpus.checksums, read_checksums, 3_000, 150),
         _of_library("archive", "a.zip", "bytes", corpus.archives, read_archive, 4_000, 150),
-        _of_rules("config", "a.yaml", "text", corpus.configs, read_config, 2_000, 1000),
-        _of_rules("names", "a.txt", "text", corpus.names, read_names, 2_000, 1000),
-        _of_rules("datasets", "a.tsv", "text", corpus.sheets, read_sheet, 4_000, 1000),
-        _of_rules("downloads", "a.tsv", "text", corpus.downloads, read_downloads, 4_000, 1000),
+        _of_rules("config", "a.yaml", "text", corpus.configs, read_config, 2_000, 300),
+        _of_rules("names", "a.txt", "text", corpus.names, read_names, 2_000, 300),
+        _of_rules("datasets", "a.tsv", "text", corpus.sheets, read_sheet, 4_000, 300),
+        _of_rules("downloads", "a.tsv", "text", corpus.downloads, read_downloads, 4_000, 300),
     )
 }
