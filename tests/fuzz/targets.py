@@ -342,7 +342,7 @@ TARGETS = {
         _of_library("scores", "a.tsv", "text", corpus.sequences, read_scores, 7_000, 150),
         _of_library("fasta", "a.fa", "text", corpus.fasta, read_fasta, 8_000, 300),
         _of_library("meme", "a.meme", "text", corpus.motifs, read_meme, 10_000, 150),
-        _of_library("tables", "a.tsv", "text", corpus.tables, read_table, 5_000, 150),
+        _of_library("tables", "a.tsv", "text", corpus.tables, read_table, 5_000, 300),
         _of_library(
             "chrom_sizes", "a.sizes", "text", corpus.chrom_sizes, read_chrom_sizes, 3_000, 150
         ),
