@@ -11,7 +11,7 @@ SEED ?= 1
 ON_RUNS := PYTHONPATH=workflow_scripts $(BIN)/python -m motifloom
 
 .PHONY: run test yeast encode bench bench-scale lint format clean \
-	reproduce freeze check chaos bench-overhead test-slurm
+	reproduce freeze check chaos bench-overhead test-slurm fuzz
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -64,6 +64,11 @@ check: $(VENV)/installed
 # What 100 datasets cost that do next to nothing, and the graph of 1,000: about six minutes.
 bench-overhead: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/overhead.py --output results/overhead.tsv
+
+# Damaged files for every reader, 130,000 of them, then damaged configs; failing ones are kept.
+fuzz: $(VENV)/installed
+	$(BIN)/python tests/fuzz/fuzz.py --seed $(SEED) --folder results/fuzz
+	$(BIN)/python tests/fuzz/whole.py --seed $(SEED)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -203,7 +203,7 @@ def check_config():
     }
     if unknown:
         raise WorkflowError(
-            f"models: settings: {sorted(unknown)[0]!r} is no preset in use; see models: deepbind,"
+            f"models: settings: {min(unknown, key=str)!r} is no preset in use; see models: deepbind,"
             " windows and multitask"
         )
 

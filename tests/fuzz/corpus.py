@@ -1,8 +1,11 @@
 """Small valid files of every kind that the workflow reads, built here; what is mutated."""
 
 import gzip
+import hashlib
+import io
 import json
 import tempfile
+import zipfile
 from functools import cache
 from pathlib import Path
 
@@ -211,6 +214,38 @@ def calibration() -> list[bytes]:
     rising = {"method": "isotonic", "scores": [0.0, 1.5], "probabilities": [0.1, 0.9]}
     maps = {"dataset": "a", "negatives": "gc", "models": {"deepbind": platt, "kmer": rising}}
     return [json.dumps(maps).encode()]
+
+
+def checksums() -> list[bytes]:
+    return [f"{'0' * 64}  metrics.tsv\n{'1' * 64}  models/a/weights.safetensors\n".encode()]
+
+
+def provenance() -> list[bytes]:
+    from motifloom.provenance import FORMAT
+
+    return [json.dumps({"format": FORMAT, "results": {"sha256": "0" * 64}, "runs": []}).encode()]
+
+
+def archives() -> list[bytes]:
+    """A frozen run by its form, stored and compressed."""
+    from motifloom.freezing import MANIFEST
+    from motifloom.provenance import CHECKSUMS, FORMAT, PROVENANCE
+
+    digest = hashlib.sha256(b"x").hexdigest()
+    listed = f"{digest}  metrics.tsv\n"
+    told = {"format": FORMAT, "results": {"sha256": hashlib.sha256(listed.encode()).hexdigest()}}
+    files = {"metrics.tsv": "x", CHECKSUMS: listed, PROVENANCE: json.dumps(told)}
+    files = {f"results/{name}": text for name, text in files.items()}
+    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    files[MANIFEST] = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+    found = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", method) as archive:
+            for name, text in files.items():
+                archive.writestr(zipfile.ZipInfo(name), text, method)
+        found.append(packed.getvalue())
+    return found
 
 
 def configs() -> list[bytes]:

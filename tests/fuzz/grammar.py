@@ -106,6 +106,12 @@ def strategy(target) -> st.SearchStrategy[bytes]:
         return (_WORD | st.text(max_size=20) | st.from_regex("[A-Za-z0-9._/-]+")).map(
             lambda name: name.encode("utf-8", "replace")
         )
+    if target.name == "checksums":
+        row = st.tuples(st.text("0123456789abcdef", min_size=63, max_size=64), _WORD)
+        return st.lists(row.map("  ".join)).map(lambda rows: "\n".join(rows).encode())
+    if target.kind == "bytes":
+        seed = target.seeds()[0]
+        return st.binary(max_size=50).map(lambda data: seed[: len(seed) // 2] + data)
     if target.kind == "json":
         return _json(target.seeds())
     return _arrays(target.seeds()) if target.kind == "arrays" else _text(target.name)

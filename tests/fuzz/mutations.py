@@ -21,8 +21,12 @@ LIMIT = 1 << 20  # bytes of a mutated file
 
 
 def mutate(data: bytes, rng: random.Random, kind: str) -> bytes:
-    """One to four changes of a file of a kind: "text", "json" or "arrays"."""
-    structured = {"json": (change_json,), "arrays": (change_header, change_info, change_values)}
+    """One to four changes of a file of a kind: "text", "json", "arrays" or "bytes"."""
+    structured = {
+        "json": (change_json,),
+        "arrays": (change_header, change_info, change_values),
+        "bytes": BYTES,
+    }
     own = structured.get(kind, (change_field, change_line, rewrap))
     for _ in range(rng.choice((1, 1, 1, 2, 3, 4))):
         change = rng.choice(own if rng.random() < 0.7 else BYTES)
@@ -64,7 +68,7 @@ def _word(rng: random.Random) -> bytes:
 def _plain(data: bytes) -> bytes:
     """A gzip file's content, where it is one and whole."""
     try:
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        return gzip.decompress(data)[:LIMIT] if data[:2] == b"\x1f\x8b" else data
     except Exception:
         return data
 
@@ -90,7 +94,8 @@ def change_field(data: bytes, rng: random.Random) -> bytes:
 
 def change_line(data: bytes, rng: random.Random) -> bytes:
     """A line gone, twice, very long, of many columns, or many lines."""
-    lines = _plain(data).split(b"\n")
+    data = _plain(data)[:LIMIT]
+    lines = data.split(b"\n")
     row = rng.randrange(len(lines))
     action = rng.randrange(40)
     if action < 12:
@@ -110,9 +115,9 @@ def change_line(data: bytes, rng: random.Random) -> bytes:
             (999, 40_000)
         )
     elif action == 37:
-        lines = lines * rng.choice((20, 400))
+        lines = lines * (rng.choice((20, 400)) if len(data) < 5000 else 2)
     elif action == 38:
-        lines[row] = lines[row] * 2000
+        lines[row] = lines[row][:400] * 2000
     else:
         lines = [line.replace(b"\t", b" ") for line in lines]
     return b"\n".join(lines)
@@ -325,6 +330,8 @@ def grow(data: bytes, rng: random.Random, kind: str) -> bytes:
             for i in range(size // 60)
         }
         return pack(extra | parts[0], parts[1])
+    if kind == "bytes":
+        return data + data * (size // len(data))
     if kind == "json":
         filling = rng.choice((b"[" * 50 + b"]" * 50, b'{"a":1}', b"1", b'"x"'))
         return b'{"x": [' + b",".join([filling] * (size // (len(filling) + 1))) + b"]," + data[1:]

@@ -195,6 +195,24 @@ def read_calibration(path: Path) -> None:
     found["models"].get("deepbind")
 
 
+def read_provenance(path: Path) -> None:
+    from motifloom.provenance import read_provenance
+
+    assert isinstance(read_provenance(path.parent), dict)
+
+
+def read_checksums(path: Path) -> None:
+    from motifloom.provenance import read_checksums
+
+    assert not any(name.startswith("/") for name in read_checksums(path))
+
+
+def read_archive(path: Path) -> None:
+    from motifloom.freezing import check_archive
+
+    check_archive(path)
+
+
 # What Snakemake reads
 
 
@@ -324,7 +342,7 @@ TARGETS = {
         _of_library("scores", "a.tsv", "text", corpus.sequences, read_scores, 7_000, 150),
         _of_library("fasta", "a.fa", "text", corpus.fasta, read_fasta, 8_000, 300),
         _of_library("meme", "a.meme", "text", corpus.motifs, read_meme, 10_000, 150),
-        _of_library("tables", "a.tsv", "text", corpus.tables, read_table, 5_000, 150),
+        _of_library("tables", "a.tsv", "text", corpus.tables, read_table, 5_000, 300),
         _of_library(
             "chrom_sizes", "a.sizes", "text", corpus.chrom_sizes, read_chrom_sizes, 3_000, 150
         ),
@@ -347,9 +365,20 @@ TARGETS = {
         _of_library(
             "calibration", "a.json", "json", corpus.calibration, read_calibration, 5_000, 150
         ),
-        _of_rules("config", "a.yaml", "text", corpus.configs, read_config, 2_000, 1000),
-        _of_rules("names", "a.txt", "text", corpus.names, read_names, 2_000, 1000),
-        _of_rules("datasets", "a.tsv", "text", corpus.sheets, read_sheet, 4_000, 1000),
-        _of_rules("downloads", "a.tsv", "text", corpus.downloads, read_downloads, 4_000, 1000),
+        _of_library(
+            "provenance",
+            "provenance.json",
+            "json",
+            corpus.provenance,
+            read_provenance,
+            3_000,
+            150,
+        ),
+        _of_library("checksums", "a.sha256", "text", corpus.checksums, read_checksums, 3_000, 150),
+        _of_library("archive", "a.zip", "bytes", corpus.archives, read_archive, 4_000, 150),
+        _of_rules("config", "a.yaml", "text", corpus.configs, read_config, 2_000, 300),
+        _of_rules("names", "a.txt", "text", corpus.names, read_names, 2_000, 300),
+        _of_rules("datasets", "a.tsv", "text", corpus.sheets, read_sheet, 4_000, 300),
+        _of_rules("downloads", "a.tsv", "text", corpus.downloads, read_downloads, 4_000, 300),
     )
 }

@@ -1,11 +1,13 @@
 """What fuzzing found, each as the literal input: refused in a sentence, or read."""
 
 import gzip
+import io
 import json
 import os
 import pickle
 import re
 import struct
+import zipfile
 from pathlib import Path
 
 import corpus
@@ -15,11 +17,12 @@ import pytest
 import torch
 from targets import checked
 
-from motifloom import calibration, cards, inference, models, readers
+from motifloom import calibration, cards, inference, models, presets, readers
 from motifloom.bin_store import BinStore
 from motifloom.checkpoints import Checkpoint, Signals
 from motifloom.files import InputError, check_readable, open_text, parse_json, read_table
 from motifloom.folds import assign_folds
+from motifloom.freezing import check_archive
 from motifloom.motif_files import read_meme
 from motifloom.report_run import read_rows
 from motifloom.sequences import Genome, read_fasta
@@ -407,6 +410,29 @@ def test_a_checkpoint_that_is_a_pipe_or_a_folder(tmp_path):
     assert Checkpoint(tmp_path, "d", 1, Signals()).load() is None
 
 
+@pytest.mark.parametrize("results", [None, [], {}, {"sha256": 1}])
+def test_archives_whose_provenance_is_damaged(write, results):
+    data = corpus.archives()[0]
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    files["results/provenance.json"] = json.dumps({"format": 1, "results": results}).encode()
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    path = write(changed.getvalue())
+    if results == {"sha256": 1}:
+        assert ("changed", "results/provenance.json") in check_archive(path)[0]
+    else:
+        refused(check_archive, path, "is damaged or no frozen run")
+
+
+def test_archives_that_unpack_far_beyond_their_size(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a", b"\0" * (70 << 20))
+    refused(check_archive, tmp_path / "a.zip", "unpacks to more than")
+
+
 # Config and tables
 
 
@@ -518,3 +544,9 @@ def test_a_rows_columns_are_quoted_briefly(config):
     is_refused(config, "sheet.tsv, line 2", "[...]")
     path.write_text("\t" * 14_000 + "\nA\n")
     is_refused(config, "sheet.tsv", "more than a thousand columns")
+
+
+def test_settings_whose_names_are_no_text(config):
+    is_refused(config | {"models": {"settings": {1: {}, "x": {}}}}, "1 is no preset in use")
+    with pytest.raises(InputError, match="has no setting 1"):
+        presets.choose(presets.DEEPBIND, "deepbind", {1: 1, "x": 2})

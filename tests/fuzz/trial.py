@@ -23,8 +23,8 @@ _QUIET = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, Resource
 class Target:
     """A reader: how it is called on a path, what it is fed and what it may cost.
 
-    kind: "text", "json" or "arrays", which mutations apply; seeds: valid files; multiple: bytes of
-    memory a byte of the input (unpacked), beside CONSTANT.
+    kind: "text", "json", "arrays" or "bytes", which mutations apply; seeds: valid files; multiple:
+    bytes of memory a byte of the input (unpacked), beside CONSTANT.
     """
 
     name: str

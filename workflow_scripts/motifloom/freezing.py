@@ -9,11 +9,20 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from motifloom.crates import describe
-from motifloom.files import InputError, atomic, check_readable, file_digest
+from motifloom.files import (
+    UNPACKED_BYTES,
+    UNPACKED_TIMES,
+    InputError,
+    atomic,
+    check_readable,
+    file_digest,
+    parse_json,
+)
 from motifloom.provenance import (
     CHECKSUMS,
     PROVENANCE,
@@ -24,6 +33,12 @@ from motifloom.provenance import (
 )
 
 MANIFEST = "manifest.sha256"
+# What reading a damaged archive raises: zipfile's own, those of what it unpacks with (also for
+# encrypted files and unknown methods), and of a text that is not what it must be.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError,
+    ValueError, KeyError, TypeError,
+)  # fmt: skip
 CRATE = "ro-crate-metadata.json"
 # The only safetensors that are kept; the others hold examples and their scores.
 _WEIGHTS = "weights.safetensors"
@@ -135,6 +150,13 @@ def check_run(run: str | Path) -> list[tuple[str, str]]:
     return faults
 
 
+def _refuse_bomb(packed: zipfile.ZipFile, archive: str | Path) -> None:
+    """Raise InputError where files would unpack far beyond the archive's size."""
+    most = max(UNPACKED_BYTES, UNPACKED_TIMES * Path(archive).stat().st_size)
+    if sum(member.file_size for member in packed.infolist()) > most:
+        raise InputError(f"{archive}: unpacks to more than {most:,} bytes; fetch it again")
+
+
 def check_archive(archive: str | Path) -> tuple[list[tuple[str, str]], int, int]:
     """Faults as in `check_run`, or "unknown" for files that no list names; files held, left out.
 
@@ -144,10 +166,12 @@ def check_archive(archive: str | Path) -> tuple[list[tuple[str, str]], int, int]
     check_readable(archive)
     try:
         with zipfile.ZipFile(archive) as packed:
+            _refuse_bomb(packed, archive)
             found = {name: _digest(packed.read(name)) for name in packed.namelist()}
             needed = (MANIFEST, f"results/{PROVENANCE}", f"results/{CHECKSUMS}")
             manifest, provenance, checksums = (packed.read(name).decode() for name in needed)
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
+        digest = parse_json(provenance)["results"]["sha256"]
+    except _DAMAGE as error:
         raise InputError(
             f"{archive}: is damaged or no frozen run ({error}); fetch it again"
         ) from error
@@ -158,7 +182,7 @@ def check_archive(archive: str | Path) -> tuple[list[tuple[str, str]], int, int]
         if found.get(name) != expected[name]
     ]
     faults += [("unknown", name) for name in sorted(found.keys() - expected.keys() - {MANIFEST})]
-    if _digest(checksums.encode()) != json.loads(provenance)["results"]["sha256"]:
+    if _digest(checksums.encode()) != digest:
         faults.append(("changed", f"results/{CHECKSUMS}"))
     listed = parse_checksums(checksums, f"{archive}: results/{CHECKSUMS}")
     held = {name: found[f"results/{name}"] for name in listed if f"results/{name}" in found}

@@ -430,7 +430,7 @@ def choose(presets: Mapping, name: str, overrides: Mapping):
     unknown = set(overrides) - set(known)
     if unknown:
         raise InputError(
-            f"preset {name!r} has no setting {sorted(unknown)[0]!r}; it has {', '.join(known)}"
+            f"preset {name!r} has no setting {min(unknown, key=str)!r}; it has {', '.join(known)}"
         )
     for key, value in overrides.items():
         wanted = type(getattr(presets[name], key))

@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import motifloom
-from motifloom.files import InputError, check_readable, file_digest, open_text, write_text
+from motifloom.files import (
+    InputError,
+    check_readable,
+    file_digest,
+    is_whole,
+    open_text,
+    parse_json,
+    write_text,
+)
 
 log = logging.getLogger(__name__)
 
@@ -184,10 +192,10 @@ def read_provenance(run: str | Path) -> dict[str, Any]:
         raise InputError(f"{run}: holds no {PROVENANCE}; name the results/<name> of a finished run")
     with open_text(path) as stream:
         try:
-            content = json.load(stream)
-        except json.JSONDecodeError as error:
+            content = parse_json(stream.read())
+        except ValueError as error:
             raise InputError(f"{path}: is not JSON ({error}); run the workflow again") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or not is_whole(content.get("format"), FORMAT, FORMAT):
         raise InputError(f"{path}: is not of form {FORMAT}; run the workflow of this version")
     return content
 
@@ -196,7 +204,10 @@ def read_checksums(path: str | Path) -> dict[str, str]:
     """File name -> SHA-256 of a list of digests; InputError where it is missing or no such list."""
     if not Path(path).exists():
         check_readable(path)
-    return parse_checksums(Path(path).read_text(encoding="utf-8"), str(path))
+    try:
+        return parse_checksums(Path(path).read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not a text file; make the list again") from error
 
 
 def parse_checksums(text: str, where: str) -> dict[str, str]:
