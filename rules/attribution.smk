@@ -23,8 +23,8 @@ rule attribute_sequences:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=grown(3000),
-        runtime=30,
+        mem_mb=by_store(1500, 20),
+        runtime=minutes_by_store(30, 2),
     params:
         limit=config["attribution"]["sequences"],
         drawn=config["attribution"]["drawn"],

@@ -410,6 +410,27 @@ def grown(megabytes):
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)
 
 
+def by_store(base, each):
+    """Memory that grows with a store of sequences, `each` MB a megabyte, and doubles by attempt.
+
+    A megabyte holds about 8,000 windows of 101 bp. `base` is what Python's libraries take, half as
+    much again as was measured; scores and activations of all windows are held together.
+    """
+    return lambda wildcards, input, attempt: (
+        int(base + each * os.path.getsize(input.store) / 1e6) * 2 ** (attempt - 1)
+    )
+
+
+def minutes_by_store(base, each):
+    """Run time that grows with a store, `each` minutes a megabyte, and with attempts.
+
+    A megabyte holds 8,000 windows, or 30,000 labelled bins.
+    """
+    return lambda wildcards, input, attempt: (
+        int(base + each * os.path.getsize(input.store) / 1e6) * attempt
+    )
+
+
 def kmer_memory(wildcards, input, attempt):
     """Memory of k-mer counts, 8 bytes a gap and base of training, and of Python's libraries."""
     copies = 1 + config["negatives"]["train_negatives_per_positive"]
@@ -449,13 +470,6 @@ def multitask_memory(wildcards, input, attempt):
     process = 4000 if config["device"] == "cpu" else 7000
     labels = 2 * os.path.getsize(input.store) / 1e6
     return int(config["training"]["devices"] * process + labels) * 2 ** (attempt - 1)
-
-
-def minutes_by_bins(base, each):
-    """Run time that grows with a store of bins, of which a megabyte holds 30,000, and attempts."""
-    return lambda wildcards, input, attempt: (
-        int(base + each * os.path.getsize(input.store) / 1e6) * attempt
-    )
 
 
 GPU = int(config["device"] == "cuda")

@@ -24,8 +24,8 @@ rule evaluate_windows:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=grown(2000),
-        runtime=30,
+        mem_mb=by_store(800, 60),
+        runtime=minutes_by_store(20, 5),
     params:
         presets=[*PRESETS, *WINDOW_NETWORKS],
         row=row,
@@ -75,8 +75,8 @@ rule examine_windows:
     conda:
         "../envs/models.yaml"
     resources:
-        mem_mb=grown(2000),
-        runtime=30,
+        mem_mb=by_store(600, 30),
+        runtime=minutes_by_store(20, 5),
     params:
         method=config["evaluation"]["calibration"],
         bootstraps=config["evaluation"]["bootstraps"],
@@ -104,7 +104,7 @@ rule evaluate_bins:
         "../envs/models.yaml"
     resources:
         mem_mb=grown(2000),
-        runtime=minutes_by_bins(30, 5),
+        runtime=minutes_by_store(30, 5),
     params:
         models=MULTITASK,
         row=row,

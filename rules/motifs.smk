@@ -56,8 +56,8 @@ rule export_motifs:
         "../envs/models.yaml"
     threads: reading_threads
     resources:
-        mem_mb=grown(2000),
-        runtime=60,
+        mem_mb=by_store(2000, 100),
+        runtime=minutes_by_store(60, 10),
     params:
         recipe=config["motifs"]["recipe"],
         top=config["motifs"]["top_sequences"],

@@ -69,7 +69,7 @@ rule train_multitask:
     threads: config["threads"]["multitask"]
     resources:
         mem_mb=multitask_memory,
-        runtime=minutes_by_bins(240, 10),
+        runtime=minutes_by_store(240, 10),
         gpu=GPUS,
         # No params, since a change of these must not train again.
         checkpoint_minutes=config["training"]["checkpoint_minutes"],
@@ -130,7 +130,7 @@ rule predict_bins:
     threads: config["threads"]["multitask"]
     resources:
         mem_mb=grown(4000),
-        runtime=minutes_by_bins(60, 5),
+        runtime=minutes_by_store(60, 5),
         gpu=GPU,
     params:
         device=config["device"],
