@@ -122,9 +122,9 @@ def undisturbed(folder: Path, source: Path, cores: int) -> tuple[dict[str, bytes
 
 
 def disturbed(
-    folder: Path, source: Path, expected, kills: int, longest: float, cores: int, rng
+    folder: Path, source: Path, expected, before: int, kills: int, longest: float, cores: int, rng
 ) -> tuple[list[Kill], list[str]]:
-    """Kills of one project up to its end, and the results that then differ."""
+    """Kills of one project up to its end, and the results that then differ; `before`: in others."""
     project, made = make_project(folder, source), []
     while True:
         run, wait = Run(project, cores), rng.uniform(2, longest)
@@ -136,7 +136,7 @@ def disturbed(
                 time.sleep(0.05)
             if run.process.poll() is None:
                 made.append(Kill(what, run.kill(what, rng), *state_of(project, expected)))
-                print_kill(len(made), made[-1])
+                print_kill(before + len(made), made[-1])
                 if what == ALL:
                     unlock(project)
                 continue
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--longest", type=float, default=12, help="seconds between kills, at most")
+    parser.add_argument("--longest", type=float, default=15, help="seconds between kills, at most")
     parser.add_argument("--folder", type=Path, help="kept; by default a temporary one, removed")
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="motifloom-chaos-"))
