@@ -219,6 +219,13 @@ wildcard_constraints:
     share="|".join(re.escape(str(share)) for share in SHARES) or "(?!)",
 
 
+def only(datasets):
+    """A wildcard's constraint to some of the datasets: short where these are all or none."""
+    if len(datasets) == len(DATASETS):
+        return "(?!multitask/)[^/]+"
+    return "|".join(map(re.escape, datasets)) or "(?!)"
+
+
 def download_key(path):
     """Path of a downloaded file below the folder of downloads.
 

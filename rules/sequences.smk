@@ -42,7 +42,7 @@ rule extract_windows:
     benchmark:
         f"{BENCHMARKS}/extract_windows/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset="|".join(re.escape(d) for d in DATASETS if is_peaks(d)) or "(?!)",
+        dataset=only([name for name in DATASETS if is_peaks(name)]),
     conda:
         "../envs/data.yaml"
     resources:
@@ -76,7 +76,7 @@ rule encode_sequences:
     benchmark:
         f"{BENCHMARKS}/encode_sequences/{{dataset}}.tsv"
     wildcard_constraints:
-        dataset="|".join(re.escape(d) for d in DATASETS if not is_peaks(d)) or "(?!)",
+        dataset=only([name for name in DATASETS if not is_peaks(name)]),
     conda:
         "../envs/data.yaml"
     resources:
