@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1] / "workflow_scripts")]
 
 import mutations  # noqa: E402
 from targets import TARGETS  # noqa: E402
-from trial import Target, attempt  # noqa: E402
+from trial import Target, attempt, warm_up  # noqa: E402
 
 GRAMMAR = 5  # every fifth input is written by grammar
 LARGE = 150  # every so many is blown up
@@ -95,8 +95,7 @@ def work(arguments) -> None:
     counts = dict.fromkeys(COUNTS, 0)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         path = Path(folder) / target.file
-        for data in target.seeds():
-            attempt(target, path, data)  # imports and compiles
+        warm_up(target, path)
         _limit_memory()
         for number, data in inputs(target, arguments.seed, arguments.count, arguments.first):
             _note(arguments.state, number, counts, path)
@@ -167,8 +166,7 @@ def replay(arguments) -> int:
     """One kept input again, with what came of it."""
     target = TARGETS[arguments.readers[0]]
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        for seed in target.seeds():
-            attempt(target, Path(folder) / target.file, seed)  # imports and compiles
+        warm_up(target, Path(folder) / target.file)
         data = Path(arguments.replay).read_bytes()
         outcome = attempt(target, Path(folder) / target.file, data, traced=True)
     print(f"{outcome.verdict} in {outcome.seconds:.2f} s, {outcome.peak:,} bytes: {outcome.why}")

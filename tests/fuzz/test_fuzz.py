@@ -5,7 +5,7 @@ from fuzz import by_grammar, mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from targets import TARGETS
-from trial import attempt
+from trial import attempt, warm_up
 
 SEED, INPUTS = 7, 100
 
@@ -15,6 +15,7 @@ def test_nothing_is_uncaught(name, tmp_path):
     target = TARGETS[name]
     folder = tmp_path / "input"
     folder.mkdir()
+    warm_up(target, folder / target.file)
     inputs = [mutated(target, SEED, number) for number in range(1, INPUTS)]
     inputs += by_grammar(target, SEED, INPUTS // 3)
     outcomes = [(data, attempt(target, folder / target.file, data)) for data in inputs]

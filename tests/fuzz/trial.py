@@ -5,7 +5,7 @@ import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -76,6 +76,15 @@ def time_limit(size: int):
         for (timer, number, _), handler in zip(timers, former, strict=True):
             signal.setitimer(timer, 0)
             signal.signal(number, handler)
+
+
+def warm_up(target: Target, path: Path) -> None:
+    """Read the valid files once without limits: what is imported and compiled then is ready."""
+    for data in target.seeds():
+        path.unlink(missing_ok=True)
+        path.write_bytes(data)
+        with suppress(*target.refusals()):
+            target.read(path)
 
 
 def attempt(target: Target, path: Path, data: bytes, traced: bool = False) -> Outcome:

@@ -268,3 +268,10 @@ def test_no_sequences():
 def test_sequences_shorter_than_kernels():
     with pytest.raises(ValueError, match="of 5 are shorter than kernels of 6"):
         scan.scan_codes(random_codes(9, 2, 5), random_kernels(9, 1, 6), 0, False)
+
+
+@pytest.mark.parametrize("trained", [None, 5, 30])
+@pytest.mark.parametrize("windows", [1, 8, 41])
+def test_places_are_the_same_with_and_without_pytorch(windows, trained):
+    found = scan.place_index(windows, 3, 4, trained).numpy()
+    np.testing.assert_array_equal(found, code_scan.place_index(windows, 3, 4, trained))

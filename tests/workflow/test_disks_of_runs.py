@@ -106,7 +106,12 @@ def test_a_second_run_in_the_same_folder_is_refused_and_the_first_goes_on(finish
     first = started(copy, WEIGHTS)
     locks = copy.folder / ".snakemake/locks"
     wait_for(lambda: locks.is_dir() and any(locks.iterdir()), first)
-    second = copy.call("--cores", "1", WEIGHTS)
+    # Held, lest it ends before the second begins.
+    os.killpg(first.pid, signal.SIGSTOP)
+    try:
+        second = copy.call("--cores", "1", WEIGHTS)
+    finally:
+        os.killpg(first.pid, signal.SIGCONT)
     assert second.returncode == 1
     assert "Directory cannot be locked" in second.output
     assert first.wait(timeout=300) == 0

@@ -208,9 +208,7 @@ def test_peaks_only_on_unknown_chromosomes_are_refused_by_name(copy):
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["it's.bed", 'a"b.bed', "a\\b.bed", "a\x07b.bed", "$(id).bed", "`id`.bed", "a{b}.bed"]
-)
+@pytest.mark.parametrize("name", ["it's.bed", 'a"b.bed', "a\\b.bed", "$(id).bed", "`id`.bed"])
 def test_file_names_that_would_end_a_shells_quotes_are_refused(copy, name):
     copy.datasets[2] = dataset("MYC", name)
     result = copy.plan()

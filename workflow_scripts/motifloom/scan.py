@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from motifloom import code_scan
 from motifloom.code_scan import mean_codes, run_blocks, scan_codes, scatter
 from motifloom.lanes import LANES, LETTERS
 
@@ -35,9 +34,10 @@ def one_hot(codes: torch.Tensor, unknown: float = 0.0) -> torch.Tensor:
 def place_index(
     windows: int, place_bin: int, rows: int, trained: int | None = None, device="cpu"
 ) -> torch.Tensor:
-    """`code_scan.place_index` as a tensor, int64 [windows]."""
-    index = code_scan.place_index(windows, place_bin, rows, trained)
-    return torch.from_numpy(index).to(device)
+    """`code_scan.place_index` as a tensor, int64 [windows], by operations that can be exported."""
+    wider = 2 * max(0, windows - (trained or windows))
+    twice = (2 * torch.arange(windows, device=device) - (windows - 1)).abs() - wider
+    return (twice.clamp(min=0) // (2 * place_bin)).clamp(max=rows - 1)
 
 
 def reference_scan(
