@@ -155,6 +155,13 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "a.tsv"]
 
 
+def test_a_writer_leaves_alone_what_another_file_has_under_way(tmp_path):
+    with atomic(tmp_path / "SPI1.rep-2.tsv") as temporary:
+        temporary.write_text("long")
+        write_text("short", tmp_path / "SPI1.tsv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["SPI1.rep-2.tsv", "SPI1.tsv"]
+
+
 def test_a_folder_is_whole_or_as_it_was(tmp_path):
     folder = tmp_path / "logos"
     (tmp_path / ".logos.99999.partial").mkdir()

@@ -1,12 +1,12 @@
 """Files at the border: text in, whole files out, and the error a user reads."""
 
 import errno
-import glob
 import gzip
 import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import zlib
@@ -191,6 +191,7 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
             yield temporary
             for made in temporary.iterdir():
                 _to_disk(made)
+            _to_disk(temporary)
             shutil.rmtree(path, ignore_errors=True)
             os.replace(temporary, path)
             _to_disk(path.parent)
@@ -202,7 +203,11 @@ def _place(path: Path) -> Path:
     """A temporary path in the folder of `path`, which is made, rid of earlier ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # One job at a time writes a file, on whatever machine: those of others are left over.
-    for left in path.parent.glob(f".{glob.escape(path.stem)}.*.partial{glob.escape(path.suffix)}"):
+    # Digits only: a file of another job, a.b.tsv beside a.tsv, may be under way.
+    mine = re.compile(rf"\.{re.escape(path.stem)}\.[0-9]+\.partial{re.escape(path.suffix)}")
+    for left in path.parent.iterdir():
+        if not mine.fullmatch(left.name):
+            continue
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
