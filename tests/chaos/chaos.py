@@ -1,8 +1,9 @@
 """Kill a run at random moments, rerun it and compare: python tests/chaos/chaos.py --help.
 
 A small project is run once undisturbed. Then it is run again and killed (SIGKILL) over and over:
-by turns one job's process, and Snakemake with all its jobs. After every kill (of one job:
-when Snakemake has given up) each file that has its final name must be whole; at the end all results must equal those of the undisturbed run.
+by turns one job's process, and Snakemake with all its jobs. After every kill (of one job: when
+Snakemake has given up) each file that has its final name must be whole; at the end all results must
+equal those of the undisturbed run.
 """
 
 import argparse

@@ -89,7 +89,8 @@ def _tables(provenance: Mapping, base: Path) -> dict[str, Path]:
             continue
         if not (base / path).exists() or file_digest(base / path) != described["sha256"]:
             raise InputError(
-                f"{base / path}: is not the table of the run any more; run the workflow again"
+                f"{base / path}: is not the table of the run any more; run the workflow"
+                " again with --forcerun write_provenance"
             )
         inside = [part for part in Path(path).parts if part not in ("/", "..", ".")]
         found["/".join(["tables", *inside])] = base / path
@@ -112,7 +113,7 @@ def _code(provenance: Mapping) -> dict[str, Path]:
         checkout = f" (git checkout {commit})" if commit else ""
         raise InputError(
             f"{root / changed[0]}: is not as in the run ({len(changed)} such files); freeze with"
-            f" the run's code{checkout}, or run the workflow again"
+            f" the run's code{checkout}, or run the workflow again with --forcerun write_provenance"
         )
     return {f"workflow/{name}": root / name for name in files}
 

@@ -99,6 +99,9 @@ def _unwound() -> Iterator[None]:
         return
 
     def stop(number: int, frame) -> None:
+        # A second signal must not end the cleaning up.
+        for each in former:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt(number)
 
     former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -151,7 +151,10 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def packages() -> dict[str, str]:
     """Versions of Python and of every package installed beside it, by lower-case name."""
-    found = {one.metadata["Name"].lower(): one.version for one in metadata.distributions()}
+    found: dict[str, str] = {}
+    for one in metadata.distributions():
+        if name := one.metadata["Name"]:  # of a package half removed there is none
+            found.setdefault(name.lower(), one.version)  # the first found is the one imported
     return {"python": platform.python_version(), **dict(sorted(found.items()))}
 
 
