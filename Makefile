@@ -61,7 +61,7 @@ freeze: $(VENV)/installed
 check: $(VENV)/installed
 	$(ON_RUNS) check "$(ARCHIVE)"
 
-# What 100 datasets cost that do next to nothing, and the graph of 1,000: about six minutes.
+# What 100 datasets cost that do next to nothing, and the graph of 1,000: a quarter of an hour.
 bench-overhead: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/overhead.py --output results/overhead.tsv
 

@@ -5,7 +5,8 @@ from motifloom.jobs import job
 with job(snakemake):
     from pathlib import Path
 
-    from motifloom.report import installed_versions, write_page
+    from motifloom.report import PACKAGES, write_page
+    from motifloom.versions import installed
 
     write_page(
         snakemake.output.page,
@@ -16,5 +17,5 @@ with job(snakemake):
         snakemake.params.sheet,
         map(tuple, snakemake.params.models),
         snakemake.params.config,
-        installed_versions(),
+        installed(PACKAGES),
     )

@@ -7,6 +7,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from motifloom import calibration
+from motifloom.files import InputError
 
 
 def sample(n=200, seed=0, slope=1.5, intercept=-1.0):
@@ -157,3 +158,9 @@ def test_the_interval_holds_the_error_and_copies_widen_it():
     alone = calibration.expected_error_interval(*copied[:2], 500, 1, np.arange(1200))
     together = calibration.expected_error_interval(*copied[:2], 500, 1, copied[2])
     assert together[1] - together[0] > 1.5 * (alone[1] - alone[0])
+
+
+def test_a_map_that_does_not_rise_is_refused(tmp_path):
+    fitted = {"method": "isotonic", "scores": [1.0, 0.0], "probabilities": [0.1, 0.9]}
+    with pytest.raises(InputError, match="is no map of platt or isotonic"):
+        calibration.check_map(fitted, tmp_path / "calibration.json")

@@ -7,9 +7,9 @@ import zipfile
 import pytest
 from rocrate.rocrate import ROCrate
 
-from motifloom import provenance
+from motifloom import freezing, provenance
 from motifloom.__main__ import main
-from motifloom.files import InputError
+from motifloom.files import InputError, file_digest
 from motifloom.freezing import check_archive, check_run, freeze
 from motifloom.provenance import write_provenance
 
@@ -213,3 +213,23 @@ def test_the_commands_say_what_they_found(run, capsys):
 
 def test_provenance_reads_what_it_wrote(run):
     assert provenance.read_provenance(run)["name"] == "tiny"
+
+
+def test_tables_outside_the_folder_keep_names_of_their_own(tmp_path):
+    (tmp_path / "run").mkdir()
+    paths = ["a.tsv", "../a.tsv", str(tmp_path / "a.tsv")]
+    for path in ("run/a.tsv", "a.tsv"):
+        (tmp_path / path).write_text(path)
+    base = tmp_path / "run"
+    described = {p: {"kind": "table", "sha256": file_digest(base / p)} for p in paths}
+    found = freezing._tables({"inputs": described}, base)
+    inside = "/".join(tmp_path.parts[1:])
+    assert list(found) == ["tables/a.tsv", "tables/_up/a.tsv", f"tables/_root/{inside}/a.tsv"]
+
+
+def test_results_behind_a_link_are_frozen_with_the_tables_of_their_own_folder(run, tmp_path):
+    elsewhere = tmp_path / "scratch/results"
+    elsewhere.parent.mkdir()
+    run.parent.rename(elsewhere)
+    (tmp_path / "results").symlink_to(elsewhere)
+    assert check_archive(freeze("results/tiny"))[0] == []

@@ -146,9 +146,10 @@ def test_commit_and_changed_files_of_a_checkout(tmp_path, monkeypatch):
     assert len(state["commit"]) == 40 and state["changed"] == []
     (tmp_path / "rules/a.smk").write_text("# three\n")
     (tmp_path / "rules/b.smk").write_text("# new\n")
+    (tmp_path / "Snakefile").unlink()
     changed = code_state()
     assert changed["commit"] == state["commit"]
-    assert changed["changed"] == ["rules/a.smk", "rules/b.smk"]
+    assert changed["changed"] == ["Snakefile", "rules/a.smk", "rules/b.smk"]
 
 
 def test_hardware_and_packages_have_no_names_of_machines_or_times():

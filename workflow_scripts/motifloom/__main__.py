@@ -44,7 +44,11 @@ def _reproduce(parsed: argparse.Namespace) -> int:
     for said in differences(read_provenance(parsed.run)):
         print(f"not as in the run: {said}", flush=True)
     folder = parsed.folder or tempfile.mkdtemp(prefix="motifloom-")
-    found = reproduce(parsed.run, folder, parsed.cores)
+    try:
+        found = reproduce(parsed.run, folder, parsed.cores)
+    except InputError:
+        print(f"The repetition is in {folder}.")
+        raise
     print(f"{'equal':>10}{'different':>11}{'missing':>9}{'added':>7}  in")
     for stage, counts in found.by_stage().items():
         print("{:>10}{:>11}{:>9}{:>7}  {}".format(*counts, stage))

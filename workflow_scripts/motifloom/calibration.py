@@ -128,6 +128,7 @@ def check_map(fitted: object, path: str | Path) -> None:
         sound = all(isinstance(one, list) and all(map(is_finite, one)) for one in corners)
         sound = sound and len(corners[0]) == len(corners[1]) > 0
         sound = sound and all(0 <= p <= 1 for p in corners[1])
+        sound = sound and corners[0] == sorted(corners[0])
     else:
         sound = False
     if not sound:

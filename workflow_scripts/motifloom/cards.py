@@ -5,10 +5,8 @@ was written on: the same model gives the same bytes.
 """
 
 import json
-import platform
 import shutil
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +28,7 @@ from motifloom.files import (
 )
 from motifloom.sequences import UNKNOWN, Genome
 from motifloom.store import SPLITS, SequenceStore
+from motifloom.versions import installed
 from motifloom.weights import read_model, takes_any_length, unknown_base, weights_file
 
 FORMAT = 1
@@ -242,6 +241,4 @@ def _calibration(path: str | Path, model: str) -> dict | None:
 
 def _versions(info: Mapping) -> dict[str, str]:
     """Of the packages that the card was written with, and of those kept with the weights."""
-    found = {"motifloom": motifloom.__version__, "python": platform.python_version()}
-    found |= {name: metadata.version(name) for name in _PACKAGES}
-    return found | {name: info[name] for name in ("numba", "torch") if name in info}
+    return installed(_PACKAGES) | {name: info[name] for name in ("numba", "torch") if name in info}

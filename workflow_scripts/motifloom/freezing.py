@@ -42,6 +42,8 @@ _DAMAGE = (
 CRATE = "ro-crate-metadata.json"
 # The only safetensors that are kept; the others hold examples and their scores.
 _WEIGHTS = "weights.safetensors"
+# Names of folders that lead out of the run's, within an archive.
+_OUTSIDE = {"/": "_root", "..": "_up"}
 # The time of every file in an archive, the first that a ZIP can tell.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -51,10 +53,12 @@ def freeze(run: str | Path, archive: str | Path = "") -> Path:
 
     In it: results/ (what is kept of the run), tables/ (the dataset table and others beside the
     config), workflow/ (the code), config.json, ro-crate-metadata.json, and manifest.sha256, the
-    digests of all. The same run gives the same bytes. Raises InputError where a file of the run is
+    digests of all. The same run gives the same bytes while provenance.json keeps its time, which is
+    the run's end in the crate. Raises InputError where a file of the run is
     missing or has changed since it was made.
     """
-    run = Path(run).resolve()
+    # Not resolved: where results is a link, tables are still named from the folder it lies in.
+    run = Path(os.path.abspath(run))
     archive = Path(archive) if archive else run.with_name(f"{run.name}.frozen.zip")
     provenance = read_provenance(run)
     if faults := check_run(run):
@@ -92,7 +96,7 @@ def _tables(provenance: Mapping, base: Path) -> dict[str, Path]:
                 f"{base / path}: is not the table of the run any more; run the workflow"
                 " again with --forcerun write_provenance"
             )
-        inside = [part for part in Path(path).parts if part not in ("/", "..", ".")]
+        inside = [_OUTSIDE.get(part, part) for part in Path(path).parts]
         found["/".join(["tables", *inside])] = base / path
     return found
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import platform
 import resource
 import signal
 import sys
@@ -11,12 +10,12 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, TextIO
 
 import motifloom
 from motifloom.files import InputError, full_disk
+from motifloom.versions import installed
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ def _unwound() -> Iterator[None]:
 def _log_start(snakemake) -> None:
     wildcards = "".join(f", {name} {value}" for name, value in snakemake.wildcards.items())
     log.info("%s%s, threads %d", snakemake.rule, wildcards, snakemake.threads)
-    log.info("%s", ", ".join(f"{name} {number}" for name, number in versions().items()))
+    log.info("%s", ", ".join(f"{name} {number}" for name, number in installed(_PACKAGES).items()))
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         log.info("CUDA_VISIBLE_DEVICES %s", os.environ["CUDA_VISIBLE_DEVICES"])
     _log_files("input", snakemake.input)
@@ -130,17 +129,6 @@ def _log_end(snakemake, seconds: float) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak /= 1e6 if sys.platform == "darwin" else 1e3
     log.info("done in %.1f s, at most %.0f MB of memory", seconds, peak)
-
-
-def versions() -> dict[str, str]:
-    """Versions of motifloom, Python and the packages that results depend on most."""
-    found = {"motifloom": motifloom.__version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # a rule's environment may do without
-            continue
-    return found
 
 
 def _log_files(kind: str, paths: Sequence[str]) -> None:

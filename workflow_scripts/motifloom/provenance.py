@@ -34,8 +34,8 @@ FORMAT = 1
 PROVENANCE = "provenance.json"
 CHECKSUMS = "checksums.sha256"
 # The workflow's own files, by folder; the library's folder stands alone where it is installed.
-_CODE = ("Snakefile", "rules/*.smk", "workflow_scripts/*.py", "workflow_scripts/motifloom/*.py")
-_CODE += ("config/schemas/*.yaml", "report/*", "envs/*")
+_CODE = ("Snakefile", "workflow/Snakefile", "rules/*.smk", "workflow_scripts/*.py")
+_CODE += ("workflow_scripts/motifloom/*.py", "config/schemas/*.yaml", "report/*", "envs/*")
 # Instructions that choose between compiled loops, whose sums may differ in the last digit.
 _FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 
@@ -116,8 +116,9 @@ def _described(inputs: Iterable[str], tables: Iterable[str], simulated: set[str]
 def code_state(source: str = "") -> dict[str, Any]:
     """The workflow's version: number, where it was loaded from, commit, and digests of its files.
 
-    `commit` is null where the workflow's folder is no checkout of its own; `changed` lists the
-    files that differ from it. For a workflow loaded from elsewhere, `source` names the version.
+    `commit` is null where the workflow's folder is no checkout of its own, or git cannot tell;
+    `changed` lists the files that differ from it. For a workflow loaded from elsewhere, `source`
+    names the version.
     """
     state = {"version": motifloom.__version__, "source": source, "commit": None, "changed": []}
     if source:
@@ -130,7 +131,9 @@ def code_state(source: str = "") -> dict[str, Any]:
         commit = _git(root, "rev-parse", "HEAD").strip()
         state["commit"] = commit or None
     if state["commit"]:
-        listed = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *names)
+        # By pattern, so that files that are gone are listed too.
+        forms = [f":(glob){form}" for form in _CODE]
+        listed = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *forms)
         state["changed"] = sorted(line[3:] for line in listed.splitlines())
     return state | {"files": {name: file_digest(root / name) for name in names}}
 

@@ -4,16 +4,12 @@ The page loads nothing from outside, and the same inputs give the same bytes. Se
 are packed and unpacked when they are opened, so that hundreds of them stay small.
 """
 
-import platform
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-import motifloom
 from motifloom import report_tables as tables
 from motifloom.files import check_readable, write_text
 from motifloom.report_charts import chart_data, figures_script, inert_json, tables_script
@@ -44,15 +40,6 @@ PACKAGES = (
     "vl-convert-python", "snakemake",
 )  # fmt: skip
 MANY = 20  # datasets from which long lists start closed
-
-
-def installed_versions() -> dict[str, str]:
-    """Versions of motifloom, Python and those of PACKAGES that are installed here."""
-    versions = {"motifloom": motifloom.__version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return versions
 
 
 def write_page(
