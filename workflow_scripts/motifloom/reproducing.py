@@ -58,7 +58,8 @@ def reproduce(
     Snakemake takes them. Raises InputError where an input is missing or has changed, and where
     Snakemake ends with an error.
     """
-    run, folder = Path(run).resolve(), Path(folder).resolve()
+    # Not resolved: where results is a link, inputs are still found from the folder it lies in.
+    run, folder = Path(os.path.abspath(run)), Path(folder).resolve()
     provenance = read_provenance(run)
     listed = read_checksums(run / CHECKSUMS)
     if folder.exists() and any(folder.iterdir()):
