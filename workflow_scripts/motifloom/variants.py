@@ -1,0 +1,84 @@
+"""What a variant does to the scores of trained models: reference and alternative allele.
+
+Both alleles are scored in windows of the length that a model was trained on, with the first changed
+base in the middle, and on request in windows moved along the chromosome.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from motifloom.alleles import Alleles, alternative_windows, reference_windows
+from motifloom.sequences import Genome
+
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Scores of n alleles by T targets of trained models, all [n, T].
+
+    reference, alternative:           float32, with the change in the middle of the window
+    reference_best, alternative_best: float32, the largest over all shifts of the window
+    position: int64, 0-based first base, on the reference, of the kernel's window whose part of the
+              score changes most; -1 where no kernel's does, or the network has none
+    strand:   int8, the strand on which that kernel reads, 1 or -1; 0 where there is none
+    kernel:   int32, number of that kernel among those of all members, -1 where there is none
+    """
+
+    reference: np.ndarray
+    alternative: np.ndarray
+    reference_best: np.ndarray
+    alternative_best: np.ndarray
+    position: np.ndarray
+    strand: np.ndarray
+    kernel: np.ndarray
+
+    @property
+    def difference(self) -> np.ndarray:
+        """Alternative minus reference, float32 [n, T]: of logits the change in log-odds."""
+        return self.alternative - self.reference
+
+    @property
+    def best_difference(self) -> np.ndarray:
+        """The same of the largest scores over all shifts."""
+        return self.alternative_best - self.reference_best
+
+
+def score_variants(
+    models: Sequence, genome: Genome, alleles: Alleles, shifts: Sequence[int] = (0,)
+) -> Effects:
+    """Score both alleles of variants with trained models (`inference.load`).
+
+    T is the number of all models' targets, in their order. `shifts` are bases by which windows
+    are moved for the largest scores; 0 is always among them. An allele's row is the same, bit for
+    bit, whichever others are scored with it.
+    """
+    parts = [_score_each(model, genome, alleles, shifts) for model in models]
+    return Effects(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
+
+
+def _score_each(model, genome, alleles, shifts) -> tuple[np.ndarray, ...]:
+    """The arrays of `Effects` of one model, by scoring every window."""
+    length = model.info["hyperparameters"]["length"]
+    scores = {}
+    for shift in sorted({0, *shifts}):
+        for kind, windows in (("ref", reference_windows), ("alt", alternative_windows)):
+            rows = (
+                model.score(windows(genome, alleles.take(np.arange(first, last)), length, shift))
+                for first, last in _batches(len(alleles))
+            )
+            empty = np.empty((0, len(model.info["targets"])), np.float32)
+            scores[kind, shift] = np.concatenate([empty, *rows])
+    centred = scores["ref", 0], scores["alt", 0]
+    best = (np.max([v for (k, _), v in scores.items() if k == kind], 0) for kind in ("ref", "alt"))
+    none = np.full(centred[0].shape, -1)
+    return (
+        *centred, *best, none.astype(np.int64), np.zeros(none.shape, np.int8),
+        none.astype(np.int32),
+    )  # fmt: skip
+
+
+def _batches(n: int):
+    return ((first, min(first + _BATCH, n)) for first in range(0, n, _BATCH))
