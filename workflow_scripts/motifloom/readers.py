@@ -346,9 +346,9 @@ def _refuse_spellings(
         _fail(
             path,
             None if lines is None else lines[0],
-            f"no interval is on a chromosome of the genome: the file has {some_names(chroms.unique())},"
-            f" the genome {some_names(lengths)}; is this the right genome assembly? if only names"
-            " differ, give both in the table of genome: chromosome_aliases",
+            "no interval is on a chromosome of the genome: the file has"
+            f" {some_names(chroms.unique())}, the genome {some_names(lengths)}; is this the right"
+            " genome assembly? if only names differ, give both in the table of genome: chromosome_aliases",
         )
 
 

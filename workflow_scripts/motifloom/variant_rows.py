@@ -249,10 +249,10 @@ def _is_key(text, first, last, key):
     size = len(key) - 1
     if last - first < size or (last - first > size and text[first + size] != key[size]):
         return False
+    same = True
     for k in range(size):
-        if text[first + k] != key[k]:
-            return False
-    return True
+        same = same and text[first + k] == key[k]
+    return same
 
 
 @njit(cache=True, nogil=True)

@@ -252,7 +252,8 @@ class VariantFile:
         text = name.decode("utf-8", "replace")
         if name in order.seen:
             self._unsorted(
-                number, f"chromosome {text!r} was there before, from {self._at(order.seen[name])} on"
+                number,
+                f"chromosome {text!r} was there before, from {self._at(order.seen[name])} on",
             )
         own = text if text in genome.lengths else aliases.get(text, text)
         order.seen[name], order.chrom, order.pos = number, name, 0
@@ -362,7 +363,7 @@ def _as_lines(text: bytes) -> np.ndarray:
 
 
 def _lines(text: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Begins, ends and numbers, int64 [n], of the lines that are not blank; the first is `number`."""
+    """Begins, ends and numbers, int64 [n], of the lines that are not blank, the first `number`."""
     ends = np.flatnonzero(text == ord("\n"))
     starts = np.concatenate([[0], ends[:-1] + 1])
     filled = np.flatnonzero(ends > starts)
@@ -403,7 +404,7 @@ def _find_columns(text, starts, ends, n_columns, columns, pos):
 
 @njit(cache=True, nogil=True)
 def _new_chromosomes(text, columns):
-    """Whether the chromosome is another than that of the row before, bool [n]; True of the first."""
+    """Whether the chromosome is another than the row's before, bool [n]; True of the first."""
     new = np.ones(len(columns), np.bool_)
     for i in range(1, len(columns)):
         first, size = columns[i, 0], columns[i, 1] - columns[i, 0]
@@ -532,9 +533,6 @@ def _shared(text, ref, ref_end, alt, alt_end, codes):
     most, at_end, at_start = min(ref_end - ref, alt_end - alt), 0, 0
     while at_end < most and codes[text[ref_end - 1 - at_end]] == codes[text[alt_end - 1 - at_end]]:
         at_end += 1
-    while (
-        at_start < most - at_end
-        and codes[text[ref + at_start]] == codes[text[alt + at_start]]
-    ):
+    while at_start < most - at_end and codes[text[ref + at_start]] == codes[text[alt + at_start]]:
         at_start += 1
     return at_end, at_start
