@@ -348,7 +348,8 @@ def _refuse_spellings(
             None if lines is None else lines[0],
             "no interval is on a chromosome of the genome: the file has"
             f" {some_names(chroms.unique())}, the genome {some_names(lengths)}; is this the right"
-            " genome assembly? if only names differ, give both in the table of genome: chromosome_aliases",
+            " genome assembly? if only names differ, give both in the table of genome:"
+            " chromosome_aliases",
         )
 
 
