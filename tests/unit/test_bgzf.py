@@ -23,7 +23,7 @@ def random_bytes(n, letters=256):
 def test_what_is_written_is_read_back(tmp_path, size, letters):
     path, content = tmp_path / "a.gz", random_bytes(size, letters)
     write(path, [content])
-    assert gzip.open(path).read() == content
+    assert gzip.decompress(path.read_bytes()) == content
     with pysam.BGZFile(str(path)) as stream:
         assert stream.read(size + 1) == content
     assert bgzf.is_blocked(path)
@@ -41,7 +41,7 @@ def test_a_file_cut_between_blocks_is_told_from_a_whole_one(tmp_path):
     path = tmp_path / "a.gz"
     content = write(path, [b"text"])
     path.write_bytes(content[: -len(bgzf.END)])
-    assert gzip.open(path).read() == b"text"
+    assert gzip.decompress(path.read_bytes()) == b"text"
     assert not bgzf.is_whole(path)
 
 

@@ -39,7 +39,7 @@ def test_variants_are_annotated_without_training_again(copy):
     assert result.returncode == 0, result.output
     folder = copy.results / "variants/mine"
     for model, targets in (("deepbind", DNA), ("danq", MULTITASK)):
-        rows = gzip.open(folder / f"{model}.tsv.gz", "rt").read().splitlines()
+        rows = gzip.decompress((folder / f"{model}.tsv.gz").read_bytes()).decode().splitlines()
         assert len(rows) == 1 + (n_records - 1) * len(targets)
         assert [row.split("\t")[5] for row in rows[1 : 1 + len(targets)]] == targets
         with pysam.VariantFile(str(folder / f"{model}.vcf.gz")) as annotated:

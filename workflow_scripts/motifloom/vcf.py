@@ -336,8 +336,7 @@ def _checked(lines: list[str], path: str | Path) -> list[str]:
     columns = lines[-1].split("\t")
     if tuple(columns[: len(COLUMNS)]) != COLUMNS:
         raise InputError(
-            f"{path}, line {len(lines) + 1}: the header does not end in a line"
-            f" {'<tab>'.join(COLUMNS)}; mend the header"
+            f"{path}: the header does not end in a line {'<tab>'.join(COLUMNS)}; mend the header"
         )
     return lines
 
