@@ -11,6 +11,7 @@ from numba import njit
 LONGEST = 24
 _ZERO, _MINUS, _POINT = ord("0"), ord("-"), ord(".")
 _POWERS = 10.0 ** np.arange(13)
+_WHOLE = 10 ** np.arange(13, dtype=np.uint64)
 
 
 @njit(cache=True, nogil=True)
@@ -27,7 +28,7 @@ def put_integer(out, at, value):
     if value < 0:
         out[at] = _MINUS
         at, value = at + 1, -value
-    return _put_digits(out, at, np.uint64(value), 1)
+    return _put_whole(out, at, np.uint64(value))
 
 
 @njit(cache=True, nogil=True)
@@ -44,23 +45,42 @@ def put_fixed(out, at, value, decimals, missing):
     if value < 0 and scaled > 0:
         out[at] = _MINUS
         at += 1
-    end = _put_digits(out, at, np.uint64(scaled), decimals + 1)
-    for i in range(end, end - decimals, -1):
-        out[i] = out[i - 1]
-    out[end - decimals] = _POINT
-    return end + 1
+    if scaled < 1e9 and decimals < 10:  # dividing 32 bits is faster, and most numbers are small
+        small = np.uint32(scaled)
+        whole32 = small // np.uint32(_WHOLE[decimals])
+        at = _put_whole(out, at, whole32)
+        return _put_decimals(out, at, small - whole32 * np.uint32(_WHOLE[decimals]), decimals)
+    digits = np.uint64(scaled)
+    whole = digits // _WHOLE[decimals]
+    at = _put_whole(out, at, whole)
+    return _put_decimals(out, at, digits - whole * _WHOLE[decimals], decimals)
 
 
 @njit(cache=True, nogil=True)
-def _put_digits(out, at, value, least):
-    """The digits of a uint64, with zeros before them where they are fewer than `least`."""
-    n, rest = 1, value // np.uint64(10)
+def _put_decimals(out, at, value, decimals):
+    """The point and an unsigned number below 10 ** decimals, with zeros before it."""
+    ten = type(value)(10)
+    out[at] = _POINT
+    for i in range(at + decimals, at, -1):
+        rest = value // ten
+        out[i] = _ZERO + np.uint8(value - rest * ten)
+        value = rest
+    return at + decimals + 1
+
+
+@njit(cache=True, nogil=True)
+def _put_whole(out, at, value):
+    """The digits of an unsigned number."""
+    ten = type(value)(10)
+    if value < ten:
+        out[at] = _ZERO + np.uint8(value)
+        return at + 1
+    n, rest = 1, value // ten
     while rest > 0:
-        n, rest = n + 1, rest // np.uint64(10)
-    n = max(n, least)
+        n, rest = n + 1, rest // ten
     for i in range(at + n - 1, at - 1, -1):
-        rest = value // np.uint64(10)
-        out[i] = _ZERO + np.uint8(value - rest * np.uint64(10))
+        rest = value // ten
+        out[i] = _ZERO + np.uint8(value - rest * ten)
         value = rest
     return at + n
 
