@@ -289,7 +289,9 @@ def test_an_empty_file_gives_headers(tmp_path, genome):
 
 def test_bcf_becomes_vcf(tmp_path, genome):
     described = '##INFO=<ID=DP,Number=1,Type=Integer,Description="d">\n#CHROM'
-    plain = annotate(tmp_path / "1", many(genome).replace("#CHROM", described), genome)
+    # pysam would write an INFO key for <DEL> that it has not described.
+    text = many(genome).replace("#CHROM", described).replace(",<DEL>", "")
+    plain = annotate(tmp_path / "1", text, genome)
     with (
         pysam.VariantFile(str(tmp_path / "1/in.vcf")) as given,
         pysam.VariantFile(str(tmp_path / "a.bcf"), "wb", header=given.header) as made,
@@ -364,3 +366,19 @@ def test_p_counts_random_variants_that_change_as_much():
 
 def test_keys_are_words():
     assert info_key("deepbind-2015") == "MOTIFLOOM_deepbind_2015"
+
+
+def test_what_an_index_may_stumble_over(tmp_path, genome):
+    """Position 0, an END before the position, one far beyond, and lengths of symbolic alleles."""
+    lines = [
+        "chr1\t0\t.\tN\tA\t.\t.\t.\n",
+        "chr1\t50\t.\tA\t<DEL>\t.\t.\tEND=40\n",
+        "chr1\t51\t.\tA\t<NON_REF>\t.\t.\tEND=900\n",
+        "chr1\t52\t.\tA\t<DEL>\t.\t.\tSVLEN=-500;SVTYPE=DEL\n",
+        record(genome, "chr1", 100),
+    ]
+    outputs = annotate(tmp_path, HEAD + "".join(lines), genome)
+    assert text_of(outputs["vcf"]).splitlines(keepends=True)[-5:-1] == lines[:-1]
+    with pysam.TabixFile(str(outputs["vcf"])) as index:
+        assert [row.split("\t")[1] for row in index.fetch("chr1", 899, 900)] == ["51"]
+        assert "100" in [row.split("\t")[1] for row in index.fetch("chr1", 99, 100)]
