@@ -7,7 +7,7 @@ import pytest
 from motifloom import bgzf
 from motifloom.files import InputError
 from motifloom.sequences import Genome, decode, encode
-from motifloom.vcf import REASONS, TYPES, VariantFile, find_alleles
+from motifloom.vcf import REASONS, TYPES, VariantFile, find_alleles, spans_of
 
 #                    1234567890123456
 GENOME = {"chr1": "ACGTACGTAAACCCNT", "chr2": "GGGGTTTTGG"}
@@ -297,3 +297,28 @@ def test_a_header_takes_a_line_more(tmp_path):
     assert not header.has_info("X")
     assert once.has_info("X")
     assert once.with_info("X", line).lines == once.lines
+
+
+@pytest.mark.parametrize(
+    ("pos", "ref", "info", "expected"),
+    [
+        (5, "A", ".", (4, 5)),
+        (5, "ACG", "DP=3", (4, 7)),
+        (0, "A", ".", (0, 1)),
+        (5, "A", "END=12", (4, 12)),
+        (5, "A", "DP=3;END=12;X", (4, 12)),
+        (5, "ACG", "END=2", (4, 7)),
+        (5, "A", "CIEND=12;BEND=9", (4, 5)),
+        (5, "A", "SVLEN=-500,20;SVTYPE=DEL", (4, 504)),
+        (5, "A", "SVLEN=-5;END=9", (4, 9)),
+        (5, "A", "END=x", (4, 5)),
+        (5, "A", "END=99999999999999999999999", (4, 1 << 29)),
+    ],
+)
+def test_spans_of_records(tmp_path, pos, ref, info, expected):
+    path = write(
+        tmp_path, HEAD + f"chr1\t{pos}\t.\t{ref}\tG\t.\t.\t{info}\nchr1\t9\t.\tA\tG\t.\t.\t.\n"
+    )
+    (records,) = VariantFile(path).records(genome(), {})
+    begins, ends = spans_of(records)
+    assert (begins[0], ends[0]) == expected

@@ -10,20 +10,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numba import njit
 from tqdm import tqdm
 
-from motifloom import bgzf, calibration, inference, null_variants
+from motifloom import bgzf, calibration, inference, null_variants, tabix
 from motifloom.alleles import Alleles
 from motifloom.counts import Counts
 from motifloom.files import InputError, atomic, write_table
 from motifloom.readers import read_aliases
 from motifloom.sequences import Genome
 from motifloom.threads import n_threads
-from motifloom.variant_rows import ENTRY, NUMBERS, SKIPPED, TABLE, Rows, Values
+from motifloom.variant_rows import ENTRY, NUMBERS, SKIPPED, TABLE, Lines, Rows, Values
 from motifloom.variants import Effects, score_variants
 from motifloom.vcf import (
     MISMATCH,
@@ -33,6 +34,7 @@ from motifloom.vcf import (
     Records,
     VariantFile,
     find_alleles,
+    spans_of,
 )
 
 log = logging.getLogger(__name__)
@@ -116,7 +118,6 @@ def annotate_variants(
                 scored = effects(found.alleles)
                 values = _values(scored, targets, null, null_variants.class_of(found.alleles))
                 writers.write(records, found, values)
-        _index(paths)
         write_table(counts.frame(), paths["summary"])
 
 
@@ -290,6 +291,7 @@ class _Writers:
         self._paths, self._header, self._key, self._model = paths, header, key, model
         replaced = header.has_info(key)
         self._rows = [Rows(names, decimals, key, replaced) for _ in range(3)]
+        self._indices = (tabix.Index(), tabix.Index())
         self._waiting: list[Future] = []
 
     def __enter__(self) -> "_Writers":
@@ -310,16 +312,19 @@ class _Writers:
     def write(self, records: Records, found: AlternativeAlleles, values: Values) -> None:
         """Write a batch, when the one before is written."""
         self._wait()
-        vcf, table, skipped = self._rows
-        parts = (
-            (self._vcf, vcf.vcf(records, found, values)),
-            (self._table, table.table(records, found, values)),
-            (self._skipped, skipped.skipped(records, found)),
-        )
-        self._waiting = [
-            pool.submit(_write_all, stream, lines)
-            for pool, (stream, lines) in zip(self._pools, parts, strict=True)
-        ]
+        (vcf, table, skipped), (vcf_index, table_index) = self._rows, self._indices
+        begins, ends = spans_of(records)
+        of_all, of_scored = np.arange(len(records)), found.record
+        lines = vcf.vcf(records, found, values), table.table(records, found, values)
+        tasks = (
+            partial(_write_indexed, self._vcf, vcf_index, lines[0], of_all, records, begins, ends),
+            partial(
+                _write_indexed, self._table, table_index, lines[1], of_scored, records, begins,
+                begins + 1,
+            ),
+            partial(self._skipped.writelines, skipped.skipped(records, found)),
+        )  # fmt: skip
+        self._waiting = [pool.submit(task) for pool, task in zip(self._pools, tasks, strict=True)]
 
     def _wait(self) -> None:
         for one in self._waiting:
@@ -330,11 +335,33 @@ class _Writers:
         with self._stack:
             if failure[0] is None:
                 self._wait()
+        if failure[0] is None:
+            self._write_indices()
+
+    def _write_indices(self) -> None:
+        vcf_index, table_index = self._indices
+        table_index.write(self._paths["table_index"], tabix.TABLE, self._table.blocks)
+        if self._header.version < (4, 5):
+            vcf_index.write(self._paths["vcf_index"], tabix.VCF, self._vcf.blocks)
+        else:
+            # From 4.5 on samples may say how far a record reaches.
+            import pysam
+
+            index = str(self._paths["vcf_index"])
+            pysam.tabix_index(str(self._paths["vcf"]), preset="vcf", index=index, force=True)
 
 
-def _write_all(stream, parts: Iterator[bytes]) -> None:
+def _write_indexed(
+    stream, index: tabix.Index, parts: Iterator[Lines], record, records: Records, begins, ends
+) -> None:
+    """Write lines and note where they are, `record` [rows] being their rows of `records`."""
     for part in parts:
-        stream.write(part)
+        rows, starts = record[part.rows], stream.written + part.starts
+        for name, first, last in records.runs:
+            a, b = np.searchsorted(rows, [first, last])
+            own = rows[a:b]
+            index.add(name, begins[own], ends[own], starts[a:b], starts[a + 1 : b + 1])
+        stream.write(part.text)
 
 
 def info_line(key: str, model: str) -> str:
@@ -343,20 +370,3 @@ def info_line(key: str, model: str) -> str:
         f'##INFO=<ID={key},Number=.,Type=String,Description="Change of the score of {model} models'
         f' by motifloom. Format: {"|".join(ENTRY)}">'
     )
-
-
-def _index(paths: Mapping[str, Path]) -> None:
-    """Write the tabix indices of the VCF and the table."""
-    import pysam
-
-    def index(name: str, **columns) -> None:
-        target = str(paths[f"{name}_index"])
-        pysam.tabix_index(str(paths[name]), index=target, force=True, **columns)
-
-    with ThreadPoolExecutor(2) as pool:
-        made = [
-            pool.submit(index, "vcf", preset="vcf"),
-            pool.submit(index, "table", seq_col=0, start_col=1, end_col=1, meta_char="#"),
-        ]
-    for one in made:
-        one.result()

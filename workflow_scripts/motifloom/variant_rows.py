@@ -35,6 +35,20 @@ _TAB, _FEED, _BAR, _COMMA, _SEMICOLON, _DOT = (ord(letter) for letter in "\t\n|,
 
 
 @dataclass(frozen=True)
+class Lines:
+    """Lines of text about the next n records or alleles.
+
+    text:   the lines
+    rows:   int64 [n], rows of the records, or of the alleles among those of all entries of ALT
+    starts: int64 [n + 1], where in the text the lines of each begin, and where the last ones end
+    """
+
+    text: bytes
+    rows: np.ndarray
+    starts: np.ndarray
+
+
+@dataclass(frozen=True)
 class Values:
     """What T targets' models say of n alleles.
 
@@ -62,7 +76,7 @@ class Rows:
         self._longest = max(map(len, map(_encoded, names)), default=0)
         self._buffer = np.empty(0, np.uint8)
 
-    def vcf(self, records: Records, found: AlternativeAlleles, values: Values) -> Iterator[bytes]:
+    def vcf(self, records: Records, found: AlternativeAlleles, values: Values) -> Iterator[Lines]:
         """The records' lines, annotated."""
         offsets = np.searchsorted(found.record, np.arange(len(records) + 1))
         entries = (found.last - found.first + self._longest + (len(ENTRY) + 1) * LONGEST) * (
@@ -72,27 +86,29 @@ class Rows:
         bounds = np.diff(sizes[offsets]) * len(self._decimals)
         bounds += records.ends - records.columns[:, 0] + len(self._key) + 8
         for first, last, out in self._chunks(bounds):
-            end = _write_records(
-                out, first, last, records.text, records.columns, records.ends, offsets,
+            starts = np.empty(last - first + 1, np.int64)
+            _write_records(
+                out, starts, first, last, records.text, records.columns, records.ends, offsets,
                 found.first, found.last, found.row, self._key, self._replaced,
                 *self._words, self._decimals, values.numbers, values.strand, values.position,
                 values.kernel,
             )  # fmt: skip
-            yield out[:end].tobytes()
+            yield Lines(out[: starts[-1]].tobytes(), np.arange(first, last), starts)
 
-    def table(self, records: Records, found: AlternativeAlleles, values: Values) -> Iterator[bytes]:
+    def table(self, records: Records, found: AlternativeAlleles, values: Values) -> Iterator[Lines]:
         """A row of TABLE for each scored allele and target."""
         scored = np.flatnonzero(found.row >= 0)
         before = (records.columns[:, ALT] - records.columns[:, 0])[found.record[scored]]
         bounds = before + (found.last - found.first)[scored] + self._longest
         bounds = (bounds + (len(TABLE) + 1) * LONGEST) * len(self._decimals)
         for first, last, out in self._chunks(bounds):
-            end = _write_table(
-                out, scored[first:last], records.text, records.columns, found.record, found.first,
-                found.last, found.row, *self._words, self._decimals, values.numbers,
+            starts = np.empty(last - first + 1, np.int64)
+            _write_table(
+                out, starts, scored[first:last], records.text, records.columns, found.record,
+                found.first, found.last, found.row, *self._words, self._decimals, values.numbers,
                 values.strand, values.position, values.kernel,
             )  # fmt: skip
-            yield out[:end].tobytes()
+            yield Lines(out[: starts[-1]].tobytes(), scored[first:last], starts)
 
     def skipped(self, records: Records, found: AlternativeAlleles) -> Iterator[bytes]:
         """A row of SKIPPED for each allele that is not scored."""
@@ -157,14 +173,15 @@ def _put_values(
 
 @njit(cache=True, nogil=True)
 def _write_table(
-    out, chosen, text, columns, record, first, last, row, words, word_ends, decimals, numbers,
-    strand, position, kernel,
+    out, starts, chosen, text, columns, record, first, last, row, words, word_ends, decimals,
+    numbers, strand, position, kernel,
 ):  # fmt: skip
-    """Rows of TABLE of the alleles `chosen`; the bytes written."""
+    """Rows of TABLE of the alleles `chosen`, and where those of each begin."""
     at = 0
-    for a in chosen:
+    for k in range(len(chosen)):
+        a, own = chosen[k], at
         begin, end = columns[record[a], 0], columns[record[a], REF + 1]
-        own = at
+        starts[k] = at
         at = put_bytes(out, at, text, begin, end)
         at = put_bytes(out, at, text, first[a], last[a])
         out[at] = _TAB
@@ -179,17 +196,18 @@ def _write_table(
             )
             out[at] = _FEED
             at += 1
-    return at
+    starts[-1] = at
 
 
 @njit(cache=True, nogil=True)
 def _write_records(
-    out, begin, end, text, columns, ends, offsets, first, last, row, key, replaced, words,
+    out, starts, begin, end, text, columns, ends, offsets, first, last, row, key, replaced, words,
     word_ends, decimals, numbers, strand, position, kernel,
 ):  # fmt: skip
-    """Lines of the records from `begin` to before `end`; the bytes written."""
+    """Lines of the records from `begin` to before `end`, and where each begins."""
     at = 0
     for i in range(begin, end):
+        starts[i - begin] = at
         at = put_bytes(out, at, text, columns[i, 0], columns[i, INFO])
         info = at
         at = _put_info(out, at, text, columns[i, INFO], columns[i, INFO + 1] - 1, key, replaced)
@@ -219,7 +237,7 @@ def _write_records(
         at = put_bytes(out, at, text, columns[i, INFO + 1] - 1, ends[i])
         out[at] = _FEED
         at += 1
-    return at
+    starts[-1] = at
 
 
 @njit(cache=True, nogil=True)

@@ -48,6 +48,7 @@ _MOST_POSITION = (1 << 29) - 1  # that tabix's .tbi reaches
 _READ = 1 << 22
 _LONGEST_LINE = 1 << 28
 _OTHER = 255
+_SEMICOLON = ord(";")
 
 
 def _letter_codes() -> np.ndarray:
@@ -71,6 +72,12 @@ class Header:
         """Columns of every record, 8 without samples."""
         return self.lines[-1].count("\t") + 1
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """The version of VCF that it is in."""
+        major, minor = re.search(r"v(\d+)\.(\d+)", self.lines[0]).groups()
+        return int(major), int(minor)
+
     def has_info(self, key: str) -> bool:
         """Whether an INFO key is described."""
         return any(line.startswith(f"##INFO=<ID={key},") for line in self.lines)
@@ -92,6 +99,7 @@ class Records:
     pos:     int64 [n], 1-based
     chrom:   int32 [n], chromosome's number in the genome, -1 where it lacks it
     numbers: int64 [n], line (of a BCF record) in the file, 1-based
+    runs:    chromosomes as the file names them, each with its first row and the one behind its last
     """
 
     text: np.ndarray
@@ -100,6 +108,7 @@ class Records:
     pos: np.ndarray
     chrom: np.ndarray
     numbers: np.ndarray
+    runs: list[tuple[str, int, int]] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.pos)
@@ -245,6 +254,7 @@ class VariantFile:
                     " take such records out",
                 )
             order.pos = int(pos[-1])
+            found.runs.append((name.decode("utf-8", "surrogateescape"), first, last))
             found.chrom[first:last] = order.number
 
     def _begin(self, name: bytes, number: int, genome, aliases, order: _Order) -> None:
@@ -414,6 +424,51 @@ def _new_chromosomes(text, columns):
                 same = same and text[first + b] == text[before + b]
             new[i] = not same
     return new
+
+
+def spans_of(records: Records) -> tuple[np.ndarray, np.ndarray]:
+    """The bases that an index files records under: 0-based begins and ends, int64 [n] each.
+
+    At least one base, that behind the chromosome's begin for position 0, up to the end of REF, to
+    INFO's END and as far as SVLEN says, whichever is last.
+    """
+    begins, ends = np.empty(len(records), np.int64), np.empty(len(records), np.int64)
+    _find_spans(records.text, records.columns, records.pos, _END, _SVLEN, begins, ends)
+    return begins, ends
+
+
+_END, _SVLEN = (np.frombuffer(key, np.uint8) for key in (b"END=", b"SVLEN="))
+
+
+@njit(cache=True, nogil=True)
+def _find_spans(text, columns, pos, end_key, length_key, begins, ends):
+    """Fill `begins` and `ends`."""
+    for i in range(len(pos)):
+        begin = max(pos[i] - 1, 0)
+        end = begin + columns[i, REF + 1] - 1 - columns[i, REF]
+        last, is_start = columns[i, INFO + 1] - 1, True
+        for b in range(columns[i, INFO], last):
+            if is_start and (text[b] == end_key[0] or text[b] == length_key[0]):
+                end = max(end, _largest(text, b, last, end_key))
+                end = max(end, begin + _largest(text, b, last, length_key))
+            is_start = text[b] == _SEMICOLON
+        begins[i], ends[i] = begin, min(end, _MOST_POSITION + 1)
+
+
+@njit(cache=True, nogil=True)
+def _largest(text, first, last, key):
+    """The largest of the whole numbers, signs aside, that INFO has under a key; 0 for none."""
+    for k in range(len(key)):
+        if first + k >= last or text[first + k] != key[k]:
+            return 0
+    largest = value = 0
+    for b in range(first + len(key), last):
+        if text[b] == _SEMICOLON:
+            break
+        is_digit = 48 <= text[b] <= 57
+        value = min(10 * value + text[b] - 48, _MOST_POSITION + 1) if is_digit else 0
+        largest = max(largest, value)
+    return largest
 
 
 def find_alleles(records: Records, genome: Genome) -> AlternativeAlleles:
