@@ -237,6 +237,8 @@ def test_samples_are_columns(tmp_path):
         (vcf(("chr1", "9" * 19, "A", "G")), f", line 4: POS is '{'9' * 19}'"),
         (vcf(("chr1", 1 << 29, "A", "G")), ", line 4: position 536870912 is beyond 536870911"),
         (vcf(("chr1", 5, "", "G")), ", line 4: CHROM, REF, ALT or INFO is empty"),
+        (vcf(("chr1", 5, "A", "G\0")), ", line 4: holds a byte that is no text"),
+        (HEAD.replace("me", "\0"), ": its header holds a byte that is no text"),
         (
             HEAD + "chr1\t5\t.\tA\n",
             ", line 4: has 4 columns separated by tabs where the header has",

@@ -7,7 +7,7 @@ score and write. What is in memory does not grow with it.
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -333,6 +333,7 @@ class _Writers:
 
     def __exit__(self, *failure) -> None:
         with self._stack:
+            wait(self._waiting)  # before their files are closed
             if failure[0] is None:
                 self._wait()
         if failure[0] is None:

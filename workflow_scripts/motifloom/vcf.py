@@ -46,7 +46,7 @@ REASONS = (
 TYPES = ("SNV", "MNV", "insertion", "deletion", "complex")
 _MOST_POSITION = (1 << 29) - 1  # that tabix's .tbi reaches
 _READ = 1 << 22
-_LONGEST_LINE = 1 << 28
+_LONGEST_LINE = 1 << 26
 _OTHER = 255
 _SEMICOLON = ord(";")
 
@@ -230,6 +230,8 @@ class VariantFile:
             )
         if fault == 2:
             self.fail(numbers[row], f"POS is {found.field(row, POS)!r}; give a whole number")
+        if fault == 4:
+            self.fail(numbers[row], "holds a byte that is no text; is the file damaged?")
         if fault == 3:
             self.fail(numbers[row], "CHROM, REF, ALT or INFO is empty; write . for what is missing")
         return found
@@ -343,6 +345,8 @@ def _checked(lines: list[str], path: str | Path) -> list[str]:
             f"{path}: its first line is not ##fileformat=VCFv4.x but has version {version!r};"
             " convert it (bcftools view)"
         )
+    if any("\0" in line for line in lines):
+        raise InputError(f"{path}: its header holds a byte that is no text; is the file damaged?")
     columns = lines[-1].split("\t")
     if tuple(columns[: len(COLUMNS)]) != COLUMNS:
         raise InputError(
@@ -353,18 +357,18 @@ def _checked(lines: list[str], path: str | Path) -> list[str]:
 
 def _blocks(stream: IO[bytes], path: str | Path) -> Iterator[np.ndarray]:
     """What is left of a stream as blocks of whole lines, uint8, each line ended by a line feed."""
-    rest = b""
+    parts, size = [], 0  # of a line whose end is not read yet
     while block := stream.read(_READ):
         whole = block.rfind(b"\n") + 1
-        if not whole:
-            rest += block
-            if len(rest) > _LONGEST_LINE:
-                raise InputError(f"{path}: has a line of more than {_LONGEST_LINE} bytes")
-            continue
-        yield _as_lines(rest + block[:whole])
-        rest = block[whole:]
-    if rest:
-        yield _as_lines(rest + b"\n")
+        if whole:
+            yield _as_lines(b"".join([*parts, block[:whole]]))
+            parts, size = [], 0
+        parts.append(block[whole:])
+        size += len(block) - whole
+        if size > _LONGEST_LINE:
+            raise InputError(f"{path}: has a line of more than {_LONGEST_LINE} bytes; is it a VCF?")
+    if size:
+        yield _as_lines(b"".join([*parts, b"\n"]))
 
 
 def _as_lines(text: bytes) -> np.ndarray:
@@ -383,7 +387,7 @@ def _lines(text: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray, np.nd
 def _find_columns(text, starts, ends, n_columns, columns, pos):
     """Fill `columns` [n, 9] and `pos` [n]; the first row at fault and its fault, or n and 0.
 
-    Faults: 1 another number of columns, 2 POS is no number, 3 an empty column.
+    Faults: 1 another number of columns, 2 POS is no number, 3 an empty column, 4 a zero byte.
     """
     for i in range(len(starts)):
         n = 1
@@ -393,6 +397,8 @@ def _find_columns(text, starts, ends, n_columns, columns, pos):
                 if n <= 8:
                     columns[i, n] = b + 1
                 n += 1
+            elif text[b] == 0:
+                return i, 4
         if n != n_columns:
             return i, 1
         if n == 8:
