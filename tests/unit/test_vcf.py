@@ -285,6 +285,16 @@ def test_damaged_files_end_in_one_sentence(tmp_path, damage):
             read(path)
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, lambda content: content])
+def test_a_bcf_without_blocks(tmp_path, pack):
+    content = gzip.decompress(as_bcf(tmp_path, vcf(*RECORDS)).read_bytes())
+    try:
+        rows, _ = read(write(tmp_path, pack(content), "b.bcf"))
+        assert len(rows) == len(ROWS)
+    except InputError as error:
+        assert "the BCF is damaged or cut short" in str(error)
+
+
 def test_damaged_plain_gzip(tmp_path):
     content = gzip.compress(vcf(*RECORDS).encode())
     with pytest.raises(InputError, match="damaged or cut short"):

@@ -310,7 +310,7 @@ def _bcf(path: str | Path):
     try:
         with pysam.VariantFile(str(path)) as source:
             yield str(source.header), source
-    except (OSError, ValueError, MemoryError, OverflowError) as error:
+    except (OSError, ValueError, MemoryError, OverflowError, NotImplementedError) as error:
         raise InputError(
             f"{path}: the BCF is damaged or cut short ({error}); make it again"
         ) from error
