@@ -140,6 +140,19 @@ SHARES = sorted(config["evaluation"]["learning_curve"])
 SHARE = f"{RESULTS}/learning_curve/{{share}}"
 LEARNING_CURVE = [f"{RESULTS}/learning_curve.tsv"] if SHARES else []
 
+# The presets that variants are scored with.
+VARIANT_MODELS = config["variants"]["models"] or [*PRESETS[:1], *MULTITASK]
+
+
+def variant_datasets(model):
+    """The datasets (or "multitask") whose models of a preset score variants: all of DNA.
+
+    A preset in use both ways stands for the multi-task network.
+    """
+    if model in MULTITASK:
+        return ["multitask"]
+    return [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
+
 
 def check_config():
     """What a schema cannot say: names that must exist, sections that need each other."""
@@ -193,9 +206,14 @@ def check_config():
         raise WorkflowError(
             "multitask: context must be the bin and the same number of bases on both sides of it"
         )
-    scored = [name.lower() for name in config["score"]]
-    if len(set(scored)) < len(scored):
-        raise WorkflowError("score: names differ in nothing but case; give them names of their own")
+    for key, files in (
+        ("score", config["score"]),
+        ("variants: files", config["variants"]["files"]),
+    ):
+        if len({name.lower() for name in files}) < len(files):
+            raise WorkflowError(
+                f"{key}: names differ in nothing but case; give them names of their own"
+            )
     unknown = set(config["models"]["settings"]) - {
         *PRESETS,
         *WINDOW_NETWORKS,
@@ -208,7 +226,28 @@ def check_config():
         )
 
 
+def check_variants():
+    """The same of the section about variants."""
+    if not config["variants"]["files"]:
+        return
+    if not config["genome"]["fasta"]:
+        raise WorkflowError("genome: fasta is not set, but variants need a genome")
+    known = [*PRESETS, *WINDOW_NETWORKS, *MULTITASK]
+    unknown = [name for name in config["variants"]["models"] or [] if name not in known]
+    if unknown:
+        raise WorkflowError(
+            f"variants: models: {unknown[0]!r} is no preset in use; see models: deepbind, windows and"
+            " multitask (with multitask: datasets)"
+        )
+    idle = [name for name in VARIANT_MODELS if not variant_datasets(name)]
+    if idle:
+        raise WorkflowError(
+            f"variants: {idle[0]!r} has no model of DNA; add a dataset of DNA or set variants: models"
+        )
+
+
 check_config()
+check_variants()
 
 
 wildcard_constraints:
@@ -438,6 +477,11 @@ def minutes_by_store(base, each):
     )
 
 
+def variant_minutes(wildcards, input, attempt):
+    """Run time of a job that scores variants: ten minutes a megabyte of a bgzipped file."""
+    return int(60 + 10 * os.path.getsize(input.variants) / 1e6) * attempt
+
+
 def kmer_memory(wildcards, input, attempt):
     """Memory of k-mer counts, 8 bytes a gap and base of training, and of Python's libraries."""
     copies = 1 + config["negatives"]["train_negatives_per_positive"]
@@ -493,6 +537,11 @@ SHARED = [
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv" for fasta in config["score"] for dataset in DATASETS
 ]
+VARIANTS = [
+    f"{RESULTS}/variants/{name}/{model}.vcf.gz"
+    for name in config["variants"]["files"]
+    for model in VARIANT_MODELS
+]
 # What attribution makes of every dataset.
 ATTRIBUTIONS = [
     f"{RESULTS}/attribution/{dataset}/{name}"
@@ -506,13 +555,16 @@ def named_files():
     """The data files that the config and the dataset table name and the run reads, each once."""
     peaks = [name for name in DATASETS if is_peaks(name)]
     tested = [line["test_path"] for name, line in DATASETS.items() if not is_peaks(name)]
-    genome = [config["genome"]["fasta"], *config["genome"]["excluded"]] if peaks else []
+    genome = config["genome"]["excluded"] if peaks else []
+    if peaks or config["variants"]["files"]:
+        genome = [config["genome"]["fasta"], *genome]
     paths = given(
         *genome,
         *(line["path"] for line in DATASETS.values()),
         *tested,
         *config["motifs"]["meme_files"],
         *config["score"].values(),
+        *config["variants"]["files"].values(),
     )
     return sorted({*paths, *(path for name in DATASETS for path in motif_file(name))})
 
@@ -530,7 +582,7 @@ def made_files():
     shared += ["export_onnx"] * config["share"]["onnx"]
     first = {"preset": PRESETS[:1]}
     groups = [
-        (["encode_genome"] * any(map(is_peaks, DATASETS)), {}),
+        (["encode_genome"] * (any(map(is_peaks, DATASETS)) or bool(VARIANTS)), {}),
         (["label_bins"] * bool(MULTITASK), {}),
         (["prepare_database", "compute_bands", "describe_networks", "cluster_motifs"], {}),
         ([f"collect_{table}" for table in tables] + ["draw_comparison", "write_report"], {}),
@@ -543,6 +595,10 @@ def made_files():
         (shared, each | {"model": [*PRESETS, *WINDOW_NETWORKS]}),
         (shared, {"dataset": ["multitask"], "model": MULTITASK}),
         (["score_sequences"], each | {"fasta": [*config["score"]]}),
+        (
+            ["annotate_variants"],
+            {"variants": [*config["variants"]["files"]], "model": VARIANT_MODELS},
+        ),
         (["assign_folds", "collect_folds"] * bool(FOLDS), {}),
         (["extract_fold", "train_fold", "evaluate_fold"], folds | first),
         (["collect_learning_curve"] * bool(SHARES), {}),

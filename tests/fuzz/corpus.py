@@ -50,6 +50,38 @@ def aliases() -> list[bytes]:
     )
 
 
+@cache
+def variants() -> list[bytes]:
+    """VCFs on a genome of A alone, the first one also in blocks, and as BCF."""
+    contigs = "".join(f"##contig=<ID={name},length={n}>\n" for name, n in LENGTHS.items())
+    keys = '##INFO=<ID=END,Number=1,Type=Integer,Description="e">\n'
+    keys += '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+    plain = f"##fileformat=VCFv4.2\n{contigs}{keys}{columns}\tFORMAT\ts1\ts2\n" + "".join(
+        f"chr{1 + i // 6}\t{10 + i}\trs{i}\tA\t{alt}\t30\tPASS\tEND={i + 20}\tGT\t0/1\t./.\n"
+        for i, alt in enumerate(("C", "G,T", "AACGT", "<DEL>", "*", "A[chr2:9[") * 2)
+    )
+    odd = f"##fileformat=VCFv4.4\n{columns}\nchr2\t0\t.\tN\t.\t.\t.\t.\n1\t5\t.\tAAA\tA\t.\t.\t.\n"
+    return [*texts(plain, odd, f"##fileformat=VCFv4.1\n{columns}\n"), *_packed_variants(plain)]
+
+
+def _packed_variants(plain: str) -> list[bytes]:
+    """A VCF as bgzip and as BCF have it."""
+    import pysam
+
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / name for name in ("a.vcf.gz", "a.bcf")]
+        with pysam.BGZFile(str(paths[0]), "wb") as stream:
+            stream.write(plain.encode())
+        with (
+            pysam.VariantFile(str(paths[0])) as given,
+            pysam.VariantFile(str(paths[1]), "wb", header=given.header) as made,
+        ):
+            for record in given:
+                made.write(record)
+        return [path.read_bytes() for path in paths]
+
+
 def sequences() -> list[bytes]:
     probes = "".join(f"p{i}\t{'ACGTN' * 4}\t{i % 2}\n" for i in range(8))
     deepbind = "".join(f"A\tseq_{i}\t{'ACGT' * 5}\t{i % 2}\n" for i in range(6))

@@ -30,6 +30,9 @@ _ROWS = {
     "peaks": st.tuples(_CHROM, _NUMBER, _NUMBER),
     "excluded": st.tuples(_CHROM, _NUMBER, _NUMBER),
     "aliases": st.tuples(_CHROM, _CHROM | _WORD),
+    "variants": st.tuples(
+        _CHROM, _NUMBER, _WORD, _BASES, _BASES, _NUMBER, _WORD, _WORD | st.just("END=9;SVLEN=7")
+    ),
     "labels": st.tuples(_BASES, _NUMBER) | st.tuples(_WORD, _BASES, _NUMBER),
     "scores": st.tuples(_BASES, _NUMBER) | st.tuples(_WORD, _BASES, _NUMBER),
     "fasta": st.tuples(_BASES) | _WORD.map(lambda word: (f">{word}",)),
@@ -51,6 +54,10 @@ _HEADS = {
     "scores": ("sequence,score\n", "name\tsequence\tscore\n", ""),
     "meme": ("MEME version 4\n", "MEME version 4\nALPHABET= ACGT\n"),
     "tables": ("a\tb\tc\n",),
+    "variants": (
+        "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n",
+        "##fileformat=VCFv4.3\n",
+    ),
     "datasets": ("dataset\ttf\tkind\tpath\ttest_path\talphabet\tlabels\tmotif\n",),
     "downloads": ("path\turl\tsha256\n",),
 }

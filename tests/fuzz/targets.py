@@ -55,6 +55,27 @@ def read_aliases(path: Path) -> None:
     assert all(found) and all(found.values())
 
 
+@functools.cache
+def _plain_genome():
+    from motifloom.sequences import Genome
+
+    lengths = list(corpus.LENGTHS.values())
+    return Genome(list(corpus.LENGTHS), lengths, np.zeros(sum(lengths), np.uint8))
+
+
+def read_variants(path: Path) -> None:
+    from motifloom.vcf import VariantFile, find_alleles, spans_of
+
+    genome = _plain_genome()
+    for records in VariantFile(path).records(genome, {"1": "chrM"}, 5):
+        alleles = find_alleles(records, genome).alleles
+        assert (
+            alleles.start + alleles.n_ref <= np.array(list(corpus.LENGTHS.values()))[alleles.chrom]
+        ).all()
+        begins, ends = spans_of(records)
+        assert ((begins >= 0) & (begins < ends)).all()
+
+
 def read_labels(path: Path) -> None:
     _read_sequences(path, "binary")
 
@@ -254,6 +275,8 @@ def _check_inside(names: dict) -> None:
     keys = [*names["DATASETS"], "multitask"]
     folders += [f"{names['RESULTS']}/sequences/{name}" for name in names["DATASETS"]]
     folders += [f"{names['RESULTS']}/scores/{name}" for name in names["config"]["score"]]
+    files = names["config"]["variants"]["files"]
+    folders += [f"{names['RESULTS']}/variants/{name}" for name in files]
     assert not any(folder.rpartition("/")[2].startswith(("-", ".")) for folder in folders)
     folders += [f"{names['RESULTS']}/downloads/0/{path}" for path in names["DOWNLOADS"]]
     for folder in folders:
@@ -300,7 +323,12 @@ def read_names(path: Path) -> None:
     sheet = path.with_name("named.tsv")
     row = [name, "A", "sequences", "a", "", "dna", "binary", ""]
     sheet.write_text(corpus.SHEET + "\t".join(row) + "\n", encoding="utf-8", newline="")
-    changes = ({"name": name}, {"score": {name: "a.fa"}}, {"datasets": str(sheet)})
+    changes = (
+        {"name": name},
+        {"score": {name: "a.fa"}},
+        {"variants": {"files": {name: "a.vcf"}}},
+        {"datasets": str(sheet)},
+    )
     refused = []
     for change in changes:
         try:
@@ -338,6 +366,7 @@ TARGETS = {
         _of_library("peaks", "a.bed", "text", corpus.peaks, read_peaks, 14_000, 150),
         _of_library("excluded", "a.bed", "text", corpus.peaks, read_excluded, 8_000, 150),
         _of_library("aliases", "a.tsv", "text", corpus.aliases, read_aliases, 7_000, 150),
+        _of_library("variants", "a.vcf", "text", corpus.variants, read_variants, 8_000, 150),
         _of_library("labels", "a.tsv", "text", corpus.sequences, read_labels, 8_000, 150),
         _of_library("scores", "a.tsv", "text", corpus.sequences, read_scores, 7_000, 150),
         _of_library("fasta", "a.fa", "text", corpus.fasta, read_fasta, 8_000, 300),

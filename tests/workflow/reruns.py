@@ -66,6 +66,13 @@ def own_sequences(project: Project) -> None:
     project.config["score"] = {"mine": "mine.fa"}
 
 
+def own_variants(project: Project) -> None:
+    """A VCF to annotate."""
+    text = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    (project.folder / "mine.vcf").write_text(text, encoding="ascii")
+    project.config["variants"] = {"files": {"mine": "mine.vcf"}}
+
+
 def moved_data(project: Project) -> None:
     """The data in a folder that data_folder names."""
     (project.folder / "elsewhere").mkdir()
@@ -127,5 +134,6 @@ CHANGES: dict[str, Callable[[Project], None]] = {
     "`share: licence`": key("share", "licence", value="CC0-1.0"),
     "`share: onnx`": key("share", "onnx", value=True),
     "`score`": own_sequences,
+    "`variants`": own_variants,
     "`threads`": key("threads", "multitask", value=1),
 }

@@ -15,6 +15,7 @@ IDLE = {
     "simulate_example",
     "download",
     "score_sequences",
+    "annotate_variants",
     "export_onnx",
     "assign_folds",
     "collect_folds",

@@ -18,6 +18,8 @@ from motifloom.files import InputError, is_finite, open_text, parse_json
 
 BINS = 10
 RELIABILITY_COLUMNS = ("bin", "predicted", "observed", "low", "high", "n")
+# As far as the some hundred to thousand validation examples of a dataset can tell.
+_SURE = 1e-3
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
 
@@ -98,6 +100,17 @@ def apply(fitted: Mapping, scores: np.ndarray) -> np.ndarray:
     if fitted["method"] == "platt":
         return sigmoid(fitted["slope"] * scores + fitted["intercept"])
     return np.interp(scores, fitted["scores"], fitted["probabilities"])
+
+
+def log_odds(fitted: Mapping, scores: np.ndarray) -> np.ndarray:
+    """ln(p / (1 - p)), float64 [n], of the probabilities p that `apply` gives scores [n].
+
+    Of an isotonic map, whose ends are often 0 and 1, p is taken to lie from 0.001 to 0.999.
+    """
+    if fitted["method"] == "platt":
+        return fitted["slope"] * np.asarray(scores, np.float64) + fitted["intercept"]
+    p = np.clip(apply(fitted, scores), _SURE, 1 - _SURE)
+    return np.log(p) - np.log1p(-p)
 
 
 def read_maps(path: str | Path) -> dict:

@@ -346,13 +346,15 @@ def _refuse_spellings(
         _fail(
             path,
             None if lines is None else lines[0],
-            f"no interval is on a chromosome of the genome: the file has {_some(chroms.unique())},"
-            f" the genome {_some(lengths)}; is this the right genome assembly? if only names"
-            " differ, give both in the table of genome: chromosome_aliases",
+            "no interval is on a chromosome of the genome: the file has"
+            f" {some_names(chroms.unique())}, the genome {some_names(lengths)}; is this the right"
+            " genome assembly? if only names differ, give both in the table of genome:"
+            " chromosome_aliases",
         )
 
 
-def _some(names: Iterable[str]) -> str:
+def some_names(names: Iterable[str]) -> str:
+    """The first few names, for an error message."""
     names = list(names)
     return ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
 
@@ -394,6 +396,19 @@ def _roman_numerals() -> dict[str, int]:
 
 
 _ROMAN = _roman_numerals()
+
+
+def refuse_spelling(name: str, lengths: dict[str, int], where: str) -> None:
+    """Raise InputError, beginning with `where`, for another spelling of a genome's chromosome.
+
+    That is a name not among `lengths` that is plainly one of them, as `rename_chromosomes` tells.
+    """
+    spelling = _other_spellings([name], lengths).get(name)
+    if spelling is not None:
+        raise InputError(
+            f"{where}: chromosome {name!r} is not in the genome; did you mean {spelling!r}?"
+            " give both names in the table of genome: chromosome_aliases"
+        )
 
 
 def _refuse_beyond_ends(frame: pd.DataFrame, lengths: dict[str, int], path: str | Path) -> None:
