@@ -99,7 +99,7 @@ def call_sites(
     chosen = _called(maxima, threshold.score, chance, q_values, ignored)
     n_sites = write_sites(chosen, output, index, dataset, threshold.score, census.highest)
     log.info("%d sites of %d maxima, threshold %.4g", n_sites, n_maxima, threshold.score)
-    row = (dataset, model, threshold.score, threshold.by, threshold.f1, n_sites, n_maxima)
+    row = (dataset, model, f"{threshold.score:.9g}", threshold.by, threshold.f1, n_sites, n_maxima)
     row += (len(chance.scores), chance.p_values[0] if len(chance.scores) else np.nan)
     write_table(pd.DataFrame([row], columns=SUMMARY_COLUMNS), summary)
 

@@ -72,17 +72,16 @@ def evaluate_sites(
     """
     opened = Genome.open(genome)
     known, regions = known_summits(peaks, opened.lengths, aliases, excluded)
-    called = read_sites(sites)
     chosen = read_table(summary, ("dataset", "model", "threshold_by")).iloc[0]
     judge = _Judge(known, held_out, n_bootstrap, seed)
     about = {"dataset": row["dataset"], "tf": row["tf"], "model": model, "preset": model}
     threshold = Threshold(float(chosen.threshold), chosen.threshold_by)
-    rows = judge.rows(called, threshold, about, reach(tolerance, step))
+    rows = judge.rows(read_sites(sites), threshold, about, reach(tolerance, step))
     if motif and held_out:
         hits = matrix_sites(opened, motif, release, held_out, separation, regions)
         about |= {"model": "pwm", "preset": motif.rpartition("#")[2]}
         best = best_threshold(hits, known, tolerance, held_out.get("validation", ()))
-        rows += judge.rows(hits, best, about, tolerance)
+        rows += judge.rows(hits[hits.score >= best.score] if best else hits, best, about, tolerance)
     table = pd.DataFrame(rows).reindex(columns=list(SITE_METRIC_COLUMNS))
     counts = ["n_sites", "n_peaks", "found", "tolerance"]
     write_table(table.assign(**table[counts].astype("Int64")), output)
@@ -140,17 +139,16 @@ class _Judge:
     def rows(
         self, sites: pd.DataFrame, threshold: Threshold | None, about: dict, tolerance: int
     ) -> list[dict]:
-        """A row for each held-out split of sites with at least the threshold's score."""
+        """A row for each held-out split of the sites called by a threshold; None for none."""
         about = about | {"tolerance": tolerance}
         if threshold is None:
             return [about | {"split": s, "note": NO_MATRIX_THRESHOLD} for s in self.held_out]
         about |= {"threshold": threshold.score, "threshold_by": threshold.by}
         if not self.held_out:
             return [about | {"split": "none", "n_sites": len(sites), "note": NOT_HELD_OUT}]
-        called = sites[sites.score >= threshold.score]
         rows = []
         for split, chroms in self.held_out.items():
-            here, known = on_chromosomes(called, chroms), on_chromosomes(self.known, chroms)
+            here, known = on_chromosomes(sites, chroms), on_chromosomes(self.known, chroms)
             found = site_metrics(here, known, tolerance, self.n_bootstrap, self.seed)
             rows.append(about | {"split": split} | found)
             log.info(
