@@ -112,6 +112,17 @@ def test_windows_of_n_have_no_score(tmp_path):
     np.testing.assert_array_equal(Track(tmp_path / "s.bw", 2).scores("chr1"), found)
 
 
+def test_the_target_of_a_single_dataset_goes_by_its_name(tmp_path):
+    class One(CountingModel):
+        info = {"targets": ["TF1"], "dataset": "set1", "hyperparameters": {"length": 5}}  # noqa: RUF012
+
+        def score(self, codes):
+            return super().score(codes)[:, :1]
+
+    write_scan(One(), genome_of(RECORDS), ["chr1"], 4, tmp_path / "s.safetensors", 1.0)
+    assert Scan.open(tmp_path / "s.safetensors").targets == ["set1"]
+
+
 def test_a_target_that_was_left_out_is_named(parts, tmp_path):
     with pytest.raises(InputError, match=r"no target 'GATA1'.*tracks: datasets"):
         write_track(parts, "GATA1", tmp_path / "a.bw")

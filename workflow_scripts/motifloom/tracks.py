@@ -37,7 +37,7 @@ class Scan:
 
     scores:  float32 [blocks, T, BLOCK], memory-mapped; NaN where a step has no score, and behind
              the last step
-    targets: names of the T targets
+    targets: the datasets that the T targets are of
     step:    bases a step
     lengths: chromosome -> bases, in the order of the scores
     """
@@ -117,7 +117,7 @@ def write_scan(
     """Write a model's scores along chromosomes, as `Scan` reads them; bounded by a stretch."""
     lengths = {chrom: genome.lengths[chrom] for chrom in chroms}
     n_steps = sum(-(-length // step) for length in lengths.values())
-    targets = list(model.info["targets"])
+    targets = _targets(model)
     log.info("%d chromosomes, %d steps of %d bases", len(chroms), n_steps, step)
     width = model.info["hyperparameters"]["length"]
     stretches = scan_genome([model], genome, step, chroms)
@@ -126,6 +126,12 @@ def write_scan(
     info = {"targets": targets, "step": step, "chromosomes": [list(p) for p in lengths.items()]}
     blocks = _in_blocks(_counted(known, n_steps), len(targets))
     write_arrays(output, {"scores": (shape, np.float32)}, blocks, info)
+
+
+def _targets(model) -> list[str]:
+    """Names of a model's targets as datasets: those of single datasets call theirs by the TF."""
+    dataset = model.info.get("dataset", "multitask")
+    return list(model.info["targets"]) if dataset == "multitask" else [dataset]
 
 
 def _counted(stretches: Iterable[Stretch], n_steps: int) -> Iterator[Stretch]:
