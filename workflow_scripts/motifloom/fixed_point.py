@@ -28,7 +28,7 @@ from motifloom.int_lanes import (
     score_blocks,
     score_places,
 )
-from motifloom.lanes import LETTERS, WORD, WORD_ROWS, compiled, fill_words
+from motifloom.lanes import LETTERS, WORD, WORD_ROWS, aligned, compiled, fill_words
 from motifloom.sequences import Genome
 from motifloom.threads import share_rows
 
@@ -96,7 +96,7 @@ class Bank:
         rows = np.zeros(windows, np.int32)
         if places is not None:
             rows = place_index(windows, block, len(places)).astype(np.int32)
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        columns = [_together(column) for column in zip(*parts, strict=True)]
         sizes = [len(part[0]) for part in parts]
         return cls(
             *columns,
@@ -150,11 +150,20 @@ def shape_of(model) -> tuple | None:
     return tuple(settings[name] for name in names)
 
 
-def by_shape(models: Sequence) -> dict[tuple | None, list[int]]:
+def _together(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays one behind the other, the whole at the beginning of a cache line."""
+    shape, kind = (sum(map(len, arrays)), *arrays[0].shape[1:]), arrays[0].dtype
+    floats = -(-int(np.prod(shape)) * kind.itemsize // 4)
+    whole = aligned((floats,)).view(kind)[: int(np.prod(shape))].reshape(shape)
+    return np.concatenate(arrays, out=whole)
+
+
+def by_shape(models: Sequence) -> dict[tuple | None, tuple[int, ...]]:
     """The numbers of models of every shape, in their order; under None those without a bank."""
-    found: dict[tuple | None, list[int]] = {}
+    found: dict[tuple | None, tuple[int, ...]] = {}
     for number, model in enumerate(models):
-        found.setdefault(shape_of(model), []).append(number)
+        shape = shape_of(model)
+        found[shape] = (*found.get(shape, ()), number)
     return found
 
 
@@ -263,6 +272,22 @@ def _arrays(bank: Bank) -> tuple:
 
 
 @compiled()
+def _shorts(size):
+    """Zeros, int16, that begin at a cache line: rows that straddle two are slower to load."""
+    raw = np.zeros(size + 32, np.int16)
+    first = (-raw.ctypes.data % 64) // 2
+    return raw[first : first + size]
+
+
+@compiled()
+def _floats(size):
+    """The same of float32."""
+    raw = np.zeros(size + 16, np.float32)
+    first = (-raw.ctypes.data % 64) // 4
+    return raw[first : first + size]
+
+
+@compiled()
 def _copy_letters(flat, begin, end, first, count, letters, at):
     """Letters of a chromosome from `first` on to `letters` from `at` on; N beyond its ends."""
     for i in range(count):
@@ -303,9 +328,9 @@ def _scan(
     line = -(-(room + n_words * WORD) // INT_LANES) * INT_LANES
     letters = np.full(_TILES * line + 2 * INT_LANES, 4, np.uint8)
     words = np.zeros(_TILES * line, np.uint16)
-    found = np.zeros((_TILE + room) * INT_LANES, np.int16)
-    best = np.empty(4 * INT_LANES, np.int16)
-    sums = np.empty(_TILES * tile * INT_LANES, np.float32)
+    found = _shorts((_TILE + room) * INT_LANES)
+    best = _shorts(4 * INT_LANES)
+    sums = _floats(_TILES * tile * INT_LANES)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
     flat_starts, flat_weights = starts.reshape(-1), weights.reshape(-1)
     for begun in range(first, last, _TILES * tile):
@@ -501,12 +526,12 @@ def _score(
     most = _TILES * _MOST
     own_letters = np.full((most + 1) * own_line, 4, np.uint8)
     own_words = np.zeros(most * own_line, np.uint16)
-    found = np.zeros((_TILE + room) * INT_LANES, np.int16)
-    own_found = np.zeros(_MOST * longest * INT_LANES, np.int16)
+    found = _shorts((_TILE + room) * INT_LANES)
+    own_found = _shorts(_MOST * longest * INT_LANES)
     counts = np.zeros(_TILES, np.int64)
     n_sums = n_shifts * most * INT_LANES
-    sums = np.empty(2 * n_sums, np.float32)
-    held, which = np.empty(most * INT_LANES, np.float32), np.empty(most * INT_LANES, np.int32)
+    sums = _floats(2 * n_sums)
+    held, which = _floats(most * INT_LANES), _floats(most * INT_LANES).view(np.int32)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
     flat_starts, flat_weights = thresholds.reshape(-1), weights.reshape(-1)
     flat_bounds = bounds.reshape(-1)
