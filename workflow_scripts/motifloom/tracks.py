@@ -40,12 +40,14 @@ class Scan:
     targets: the datasets that the T targets are of
     step:    bases a step
     lengths: chromosome -> bases, in the order of the scores
+    begins:  chromosome -> its first step among those of all
     """
 
     scores: np.ndarray
     targets: Sequence[str]
     step: int
     lengths: Mapping[str, int]
+    begins: Mapping[str, int]
 
     @classmethod
     def open(cls, path: str | Path) -> "Scan":
@@ -60,16 +62,17 @@ class Scan:
         if not (sound and is_whole(info.get("step"), 1)):
             raise InputError(f"{path}: holds no scores along chromosomes; make it again")
         lengths = dict(pairs)
-        n_steps = sum(-(-length // info["step"]) for length in lengths.values())
+        *begins, n_steps = itertools.accumulate(
+            (-(-length // info["step"]) for length in lengths.values()), initial=0
+        )
         if scores.shape != (-(-n_steps // BLOCK), len(targets), BLOCK):
             raise InputError(f"{path}: is damaged (scores and chromosomes differ); make it again")
-        return cls(scores, targets, info["step"], lengths)
+        starts = dict(zip(lengths, begins, strict=True))
+        return cls(scores, targets, info["step"], lengths, starts)
 
     def blocks(self, chrom: str, target: str) -> Iterator[np.ndarray]:
         """Scores float32 [n] of one target along a chromosome, block by block."""
-        column, names = self.targets.index(target), list(self.lengths)
-        before = itertools.takewhile(lambda name: name != chrom, names)
-        first = sum(-(-self.lengths[name] // self.step) for name in before)
+        column, first = self.targets.index(target), self.begins[chrom]
         last = first - (-self.lengths[chrom] // self.step)
         while first < last:
             block, row = divmod(first, BLOCK)
