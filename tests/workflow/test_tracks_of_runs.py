@@ -48,7 +48,7 @@ def test_tracks_and_sites_are_made_and_later_changes_run_what_they_touch(tracked
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert found == expected
     listed = read_checksums(tracked.results / "checksums.sha256")
-    assert {f"results/tiny/tracks/{name}" for name in expected} <= set(listed)
+    assert {f"tracks/{name}" for name in expected} <= set(listed)
 
     rows = rows_of(tracked.results / "sites.tsv")
     assert tuple(rows[0]) == SITE_METRIC_COLUMNS
