@@ -139,6 +139,12 @@ CROSS_VALIDATION = [f"{RESULTS}/cross_validation.tsv"] if FOLDS else []
 SHARES = sorted(config["evaluation"]["learning_curve"])
 SHARE = f"{RESULTS}/learning_curve/{{share}}"
 LEARNING_CURVE = [f"{RESULTS}/learning_curve.tsv"] if SHARES else []
+# The splits of whole chromosomes: their names.
+HELD_OUT = {
+    name: config["splits"][name]["chromosomes"]
+    for name in ("validation", "test")
+    if config["splits"][name]["by"] == "chromosomes"
+}
 
 # The presets that variants are scored with.
 VARIANT_MODELS = config["variants"]["models"] or [*PRESETS[:1], *MULTITASK]
@@ -206,6 +212,7 @@ def check_config():
         raise WorkflowError(
             "multitask: context must be the bin and the same number of bases on both sides of it"
         )
+    check_tracks()
     for key, files in (
         ("score", config["score"]),
         ("variants: files", config["variants"]["files"]),
@@ -246,6 +253,45 @@ def check_variants():
         )
 
 
+def check_tracks():
+    """The same of `tracks`: its models must be in use, its datasets peaks on DNA."""
+    asked = config["tracks"]
+    used = [*PRESETS, *WINDOW_NETWORKS, *MULTITASK]
+    unused = [model for model in asked["models"] if model not in used]
+    if unused:
+        raise WorkflowError(
+            f"tracks: models: {unused[0]!r} is trained on nothing; name it in models: deepbind,"
+            " windows or multitask (which needs multitask: datasets), or take it out"
+        )
+    for name in asked["datasets"] or []:
+        if name not in DATASETS:
+            raise WorkflowError(
+                f"tracks: datasets: {name!r} is not in {config['datasets']}; add the line or take"
+                " the name out of the list"
+            )
+        if not is_tracked(name):
+            raise WorkflowError(
+                f"tracks: datasets: {name!r} has no peaks of DNA; tracks are judged by peaks, so"
+                " take it out of the list"
+            )
+    if asked["models"] and not any(map(is_tracked, DATASETS)):
+        raise WorkflowError(
+            "tracks: models are named, but no dataset has peaks of DNA; empty the list"
+        )
+    if asked["models"] and not asked["null_bases"] and "validation" not in HELD_OUT:
+        raise WorkflowError(
+            "tracks: null_bases is 0 and splits: validation is not by chromosomes, so that nothing"
+            " tells where sites begin; set one of the two"
+        )
+
+
+def is_tracked(dataset):
+    """Whether a dataset has peaks of DNA, and tracks are wanted of it."""
+    line, wanted = DATASETS[dataset], config["tracks"]["datasets"]
+    wanted = wanted is None or dataset in wanted
+    return line["kind"] == "peaks" and line["alphabet"] == "dna" and wanted
+
+
 check_config()
 check_variants()
 
@@ -256,6 +302,7 @@ wildcard_constraints:
     model="|".join(map(re.escape, {*PRESETS, *WINDOW_NETWORKS, *config["models"]["multitask"]})),
     fold="|".join(map(str, range(1, FOLDS + 1))) or "(?!)",
     share="|".join(re.escape(str(share)) for share in SHARES) or "(?!)",
+    part="[0-9]+",
 
 
 def only(datasets):
@@ -523,6 +570,47 @@ def multitask_memory(wildcards, input, attempt):
     return int(config["training"]["devices"] * process + labels) * 2 ** (attempt - 1)
 
 
+def is_multitask(model):
+    """Whether tracks of a model are those of a multi-task network; window networks come first."""
+    return model not in [*PRESETS, *WINDOW_NETWORKS]
+
+
+def track_step(wildcards):
+    """Bases a step of a model's tracks."""
+    resolution = config["tracks"]["resolution"]
+    return config["multitask"]["bin"] if is_multitask(wildcards.model) else resolution
+
+
+def scanned(wildcards):
+    """The dataset, or "multitask", whose weights make a track."""
+    return "multitask" if is_multitask(wildcards.model) else wildcards.dataset
+
+
+def scan_parts(wildcards):
+    """The scores of all parts of the genome that a track is made of."""
+    folder = f"{RESULTS}/tracks/{wildcards.model}/parts"
+    parts = range(1, config["tracks"]["jobs"] + 1)
+    return [f"{folder}/{scanned(wildcards)}.{part}.safetensors" for part in parts]
+
+
+def shuffled_scan(wildcards):
+    """The scores along shuffled sequence; none where none are asked for."""
+    path = f"{RESULTS}/tracks/{wildcards.model}/{scanned(wildcards)}.shuffled.safetensors"
+    return [path] * (config["tracks"]["null_bases"] > 0)
+
+
+def scan_minutes(bases):
+    """Run time of a scan, a minute for so many thousand bases of the whole genome."""
+    return lambda wildcards, input, attempt: (
+        int(60 + os.path.getsize(input.genome) / 1000 / bases) * attempt
+    )
+
+
+def scan_gpu(wildcards):
+    """The GPU that a scan asks for: a DeepBind is scanned on the CPU."""
+    return 0 if wildcards.model in PRESETS else GPU
+
+
 GPU = int(config["device"] == "cuda")
 GPUS = GPU * config["training"]["devices"]
 HARDWARE = {"device": config["device"]} | {
@@ -534,6 +622,14 @@ SHARED = [
     for model, dataset in trained_models()
     for name in ["card.json", "motifs.meme"] + ["model.onnx"] * config["share"]["onnx"]
 ]
+# (model, dataset) of every track; a multi-task network has tracks of the datasets it learned.
+TRACKED = [
+    (model, dataset)
+    for model in config["tracks"]["models"]
+    for dataset in filter(is_tracked, DATASETS)
+    if not is_multitask(model) or dataset in config["multitask"]["datasets"]
+]
+TRACKS = [f"{RESULTS}/sites.tsv"] if TRACKED else []
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv" for fasta in config["score"] for dataset in DATASETS
 ]
@@ -602,8 +698,16 @@ def made_files():
         (["assign_folds", "collect_folds"] * bool(FOLDS), {}),
         (["extract_fold", "train_fold", "evaluate_fold"], folds | first),
         (["collect_learning_curve"] * bool(SHARES), {}),
+        (["collect_sites"] * bool(TRACKED), {}),
         (["train_share", "evaluate_share"], each | {"share": SHARES} | first),
     ]
+    sites = ["write_track", "call_sites", "evaluate_sites"]
+    shuffled = ["scan_shuffled"] * (config["tracks"]["null_bases"] > 0)
+    for model in config["tracks"]["models"]:
+        datasets = [dataset for preset, dataset in TRACKED if preset == model]
+        sources = ["multitask"] if is_multitask(model) else datasets
+        groups.append((sites, {"model": [model], "dataset": datasets}))
+        groups.append((shuffled, {"model": [model], "dataset": sources}))
     for name in ("kmer", "lsgkm"):
         for rule, values in ((f"fit_{name}", each), (f"fit_{name}_fold", folds)):
             fitted = [dataset for dataset in values["dataset"] if name in baselines_of(dataset)]

@@ -4,7 +4,7 @@
 rule write_provenance:
     input:
         # Everything else is made before one of these, or together with it.
-        results=[str(rules.write_report.output.page), *ATTRIBUTIONS, *SCORES, *SHARED],
+        results=[str(rules.write_report.output.page), *ATTRIBUTIONS, *SCORES, *TRACKS, *SHARED],
         given=named_files(),
     output:
         provenance=f"{RESULTS}/provenance.json",

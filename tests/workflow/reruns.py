@@ -131,6 +131,7 @@ CHANGES: dict[str, Callable[[Project], None]] = {
     "`motifs: evalue`": key("motifs", "evalue", value=0.05),
     "`motifs: logos_per_model`": key("motifs", "logos_per_model", value=2),
     "`attribution`": key("attribution", "sequences", value=5),
+    "`tracks`": key("tracks", value={"models": ["deepbind"]}),
     "`share: licence`": key("share", "licence", value="CC0-1.0"),
     "`share: onnx`": key("share", "onnx", value=True),
     "`score`": own_sequences,

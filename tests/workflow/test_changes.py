@@ -24,6 +24,12 @@ IDLE = {
     "plan_multitask",
     "discover_modisco",
     "collect_learning_curve",
+    "scan_chromosomes",
+    "scan_shuffled",
+    "write_track",
+    "call_sites",
+    "evaluate_sites",
+    "collect_sites",
 }
 JOBS_OF_NEW = {
     "extract_windows NEW",
