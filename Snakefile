@@ -22,6 +22,7 @@ include: "rules/learning_curve.smk"
 include: "rules/motifs.smk"
 include: "rules/attribution.smk"
 include: "rules/scores.smk"
+include: "rules/regions.smk"
 include: "rules/sharing.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
@@ -43,6 +44,7 @@ rule all:
         f"{RESULTS}/report.html",
         ATTRIBUTIONS,
         SCORES,
+        REGIONS,
         SHARED,
         CROSS_VALIDATION,
         LEARNING_CURVE,

@@ -163,6 +163,8 @@ def check_config():
     peaks = any(line["kind"] == "peaks" for line in DATASETS.values())
     if peaks and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
+    if config["regions"] and not config["genome"]["fasta"]:
+        raise WorkflowError("genome: fasta is not set, but regions need a genome")
     splits = config["splits"]
     by_chromosome = [splits[name]["by"] == "chromosomes" for name in ("test", "validation")]
     if trained and not all(by_chromosome):
@@ -193,9 +195,12 @@ def check_config():
         raise WorkflowError(
             "multitask: context must be the bin and the same number of bases on both sides of it"
         )
-    scored = [name.lower() for name in config["score"]]
-    if len(set(scored)) < len(scored):
-        raise WorkflowError("score: names differ in nothing but case; give them names of their own")
+    for key in ("score", "regions"):
+        named = [name.lower() for name in config[key]]
+        if len(set(named)) < len(named):
+            raise WorkflowError(
+                f"{key}: names differ in nothing but case; give them names of their own"
+            )
     unknown = set(config["models"]["settings"]) - {
         *PRESETS,
         *WINDOW_NETWORKS,
@@ -493,6 +498,20 @@ SHARED = [
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv" for fasta in config["score"] for dataset in DATASETS
 ]
+# What is asked of the user's regions, of the first DeepBind of every DNA dataset.
+DNA = [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
+PHASED = [name for name, region in config["regions"].items() if region["variants"]]
+MUTATED = [name for name, region in config["regions"].items() if region["mutagenesis"]]
+REGIONS = [
+    f"{RESULTS}/regions/{region}/{table}"
+    for dataset in DNA
+    for names, table in (
+        (config["regions"], f"{dataset}.tsv"),
+        (PHASED, f"haplotypes/{dataset}.tsv"),
+        (MUTATED, f"mutagenesis/{dataset}.tsv.gz"),
+    )
+    for region in names
+]
 # What attribution makes of every dataset.
 ATTRIBUTIONS = [
     f"{RESULTS}/attribution/{dataset}/{name}"
@@ -506,13 +525,16 @@ def named_files():
     """The data files that the config and the dataset table name and the run reads, each once."""
     peaks = [name for name in DATASETS if is_peaks(name)]
     tested = [line["test_path"] for name, line in DATASETS.items() if not is_peaks(name)]
-    genome = [config["genome"]["fasta"], *config["genome"]["excluded"]] if peaks else []
+    genome = [config["genome"]["fasta"]] if peaks or config["regions"] else []
+    genome += config["genome"]["excluded"] if peaks else []
+    regions = config["regions"].values()
     paths = given(
         *genome,
         *(line["path"] for line in DATASETS.values()),
         *tested,
         *config["motifs"]["meme_files"],
         *config["score"].values(),
+        *(region[key] for region in regions for key in ("bed", "variants")),
     )
     return sorted({*paths, *(path for name in DATASETS for path in motif_file(name))})
 
@@ -530,7 +552,7 @@ def made_files():
     shared += ["export_onnx"] * config["share"]["onnx"]
     first = {"preset": PRESETS[:1]}
     groups = [
-        (["encode_genome"] * any(map(is_peaks, DATASETS)), {}),
+        (["encode_genome"] * bool(config["regions"] or any(map(is_peaks, DATASETS))), {}),
         (["label_bins"] * bool(MULTITASK), {}),
         (["prepare_database", "compute_bands", "describe_networks", "cluster_motifs"], {}),
         ([f"collect_{table}" for table in tables] + ["draw_comparison", "write_report"], {}),
@@ -543,6 +565,10 @@ def made_files():
         (shared, each | {"model": [*PRESETS, *WINDOW_NETWORKS]}),
         (shared, {"dataset": ["multitask"], "model": MULTITASK}),
         (["score_sequences"], each | {"fasta": [*config["score"]]}),
+        (["score_regions"], {"dataset": DNA, "region": [*config["regions"]]}),
+        (["build_haplotypes"], {"region": PHASED}),
+        (["score_haplotypes"], {"dataset": DNA, "region": PHASED}),
+        (["mutate_regions"], {"dataset": DNA, "region": MUTATED}),
         (["assign_folds", "collect_folds"] * bool(FOLDS), {}),
         (["extract_fold", "train_fold", "evaluate_fold"], folds | first),
         (["collect_learning_curve"] * bool(SHARES), {}),
