@@ -89,7 +89,7 @@ def haplotypes_of(phased: Phased, genome: Genome, region) -> tuple[list[Haplotyp
     (number,) = genome.indices([region.chrom])
     records = phased.records_over(number, region.start, region.end)
     within, border = _alleles_within(phased, number, region)
-    carried = phased.carried[within].reshape(len(within), -1)  # [V, 2 S]
+    carried = phased.carried[within].reshape(len(within), 2 * len(phased.samples))  # [V, 2 S]
     there = np.ones((len(phased.samples), 2), bool)
     there[:, 1] = ~phased.haploid[records].any(0)
     copies = np.flatnonzero(there.ravel())

@@ -6,6 +6,8 @@ The formats are those of the VCF specification, versions 4.1 to 4.4
 
 import os
 import re
+import shutil
+import tempfile
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from motifloom.alleles import Alleles, alleles_at
-from motifloom.files import InputError, check_readable
+from motifloom.files import InputError, check_readable, open_text
 from motifloom.readers import _other_spellings
 from motifloom.sequences import Genome
 
@@ -140,7 +142,10 @@ def _opened(path: str | Path) -> Iterator:
     # Its own warnings, of contigs that the header lacks and the like, are of no use to a job's log.
     former = pysam.set_verbosity(0)
     try:
-        with pysam.VariantFile(os.fspath(path)) as file:
+        with (
+            tempfile.TemporaryDirectory(prefix="motifloom-") as folder,
+            pysam.VariantFile(os.fspath(_unpacked(path, folder))) as file,
+        ):
             yield file
     except (ValueError, OSError) as error:
         raise InputError(
@@ -148,6 +153,18 @@ def _opened(path: str | Path) -> Iterator:
         ) from error
     finally:
         pysam.set_verbosity(former)
+
+
+def _unpacked(path: str | Path, folder: str) -> Path:
+    """The file itself, or its content where it is plain gzip, which pysam does not read."""
+    with open(path, "rb") as stream:
+        head = stream.read(14)
+    if head[:2] != b"\x1f\x8b" or head[12:14] == b"BC":  # BGZF's mark (SAM specification, 4.1)
+        return Path(path)
+    plain = Path(folder) / "variants.vcf"
+    with open_text(path) as source, open(plain, "w", encoding="utf-8", newline="\n") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+    return plain
 
 
 class _Naming:

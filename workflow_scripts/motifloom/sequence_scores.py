@@ -134,9 +134,9 @@ def score_stretches(model, stretches: Stretches, target: int = 0) -> StretchScor
     """Score stretches as a whole and in windows of the trained length.
 
     Windows begin every STEP bases from the stretch's first, closer where a kernel's site could
-    lie in none of them, and a last one ends with it, so that all lie within it. A stretch that is not longer than a window has one around its middle, on what
-    lies beside it; beyond the ends of all sequence reads N. Memory does not grow with n but for
-    the scores themselves.
+    lie in none of them, and a last one ends with it, so that all lie within it. A stretch that is
+    not longer than a window has one around its middle, on what lies beside it; beyond the ends of
+    all sequence reads N. Memory does not grow with n but for the scores themselves.
     """
     best, at = _best_windows(model, stretches, target)
     return StretchScores(_whole(model, stretches, target), best, at)
