@@ -131,9 +131,9 @@ def test_of_overlapping_alleles_the_first_stays(build):
     assert rows(table, "carriers", "variants", "sequence") == [
         ["", "", "TTACGTTT"],
         ["b:2", "chr1:4:TAC:T", "TTGTTT"],
+        ["b:1", "chr1:4:TAC:T,chr1:7:G:GA,chr1:8:T:G", "TTGAGTT"],
         ["a:1", "chr1:4:TAC:T,chr1:8:T:C", "TTGCTT"],
         ["a:2", "chr1:5:A:G", "TTGCGTTT"],
-        ["b:1", "chr1:4:TAC:T,chr1:7:G:GA,chr1:8:T:G", "TTGAGTT"],
     ]
     assert counts.overlapping[0] == 2
 
