@@ -158,11 +158,12 @@ def _together(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays, out=whole)
 
 
-def by_shape(models: Sequence) -> dict[tuple | None, list[int]]:
+def by_shape(models: Sequence) -> dict[tuple | None, tuple[int, ...]]:
     """The numbers of models of every shape, in their order; under None those without a bank."""
-    found: dict[tuple | None, list[int]] = {}
+    found: dict[tuple | None, tuple[int, ...]] = {}
     for number, model in enumerate(models):
-        found.setdefault(shape_of(model), []).append(number)
+        shape = shape_of(model)
+        found[shape] = (*found.get(shape, ()), number)
     return found
 
 
