@@ -69,7 +69,7 @@ check: $(VENV)/installed
 bench-overhead: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/overhead.py --output results/overhead.tsv
 
-# Damaged files for every reader, 130,000 of them, then damaged configs; failing ones are kept.
+# Damaged files for every reader, 144,000 of them, then damaged configs; failing ones are kept.
 fuzz: $(VENV)/installed
 	$(BIN)/python tests/fuzz/fuzz.py --seed $(SEED) --folder results/fuzz
 	$(BIN)/python tests/fuzz/whole.py --seed $(SEED)

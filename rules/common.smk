@@ -165,6 +165,10 @@ def check_config():
         raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
     if config["regions"] and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but regions need a genome")
+    if config["regions"] and all(line["alphabet"] != "dna" for line in DATASETS.values()):
+        raise WorkflowError(
+            "regions: no dataset is of DNA, whose models score them; add one, or empty regions"
+        )
     splits = config["splits"]
     by_chromosome = [splits[name]["by"] == "chromosomes" for name in ("test", "validation")]
     if trained and not all(by_chromosome):

@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
-from builders import DANQ, info_of
+from builders import DANQ, info_of, random_codes
 from test_scoring import deepbind
 
 from motifloom import inference, models
 from motifloom.files import InputError
-from motifloom.sequence_scores import is_stranded, score_sequences
+from motifloom.sequence_scores import (
+    Stretches,
+    is_stranded,
+    score_sequences,
+    score_stretches,
+)
 from motifloom.sequences import encode
 
 SEQUENCES = ["TTACGTTT", "ACGT", "acguNN", "CCCCCCCC"]
@@ -59,6 +64,22 @@ def test_a_network_of_one_length_refuses_others(tmp_path):
     assert score_sequences(tmp_path / "danq.safetensors", ["A" * 40]).shape == (1, 3)
     with pytest.raises(InputError, match="sequence 2: has 41 bp; this network takes 40 bp"):
         score_sequences(tmp_path / "danq.safetensors", ["A" * 40, "A" * 41])
+
+
+def test_a_network_of_one_length_scores_windows_only(tmp_path):
+    network = models.DanQ(**DANQ)
+    models.save(models.TrainedModel([network], info_of([network])), tmp_path / "danq.safetensors")
+    model = inference.load(tmp_path / "danq.safetensors")
+    flat = random_codes(1, 1, 90)[0]
+    first, last = np.array([0, 5, 30]), np.array([52, 45, 33])
+    edges = np.zeros(3, np.int64), np.full(3, 90)
+    found = score_stretches(model, Stretches(flat, *edges, first, last, np.zeros(3, bool)), 1)
+    windows = np.stack([flat[at : at + 40] for at in (0, 10, 12, 5, 11)])
+    expected = model.score(windows)[:, 1]
+    best = int(np.argmax(expected[:3]))
+    np.testing.assert_allclose(found.best, [expected[best], *expected[3:]], atol=1e-5)
+    assert found.at.tolist() == [[0, 10, 12][best], 0, -19]
+    np.testing.assert_allclose(found.whole, [np.nan, expected[3], np.nan], atol=1e-5)
 
 
 @pytest.mark.parametrize(

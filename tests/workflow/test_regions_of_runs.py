@@ -53,6 +53,14 @@ def test_regions_need_a_genome(project):
     assert "genome: fasta is not set, but regions need a genome" in project.plan().output
 
 
+def test_regions_need_a_dataset_of_dna(project):
+    own_regions(project)
+    project.datasets = [(*project.datasets[3][:5], "rna", "score", "")]
+    project.config["multitask"] = {"datasets": []}
+    project.config["splits"] = {}
+    assert "regions: no dataset is of DNA" in project.plan().output
+
+
 def test_an_unknown_key_of_a_region_is_refused(project):
     project.config["regions"] = {"mine": {"bed": "mine.bed", "vcf": "mine.vcf"}}
     result = project.plan()
