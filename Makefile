@@ -11,7 +11,7 @@ SEED ?= 1
 ON_RUNS := PYTHONPATH=workflow_scripts $(BIN)/python -m motifloom
 
 .PHONY: run test yeast encode bench bench-scale lint format clean \
-	reproduce freeze check chaos bench-overhead test-slurm fuzz
+	reproduce freeze check chaos bench-overhead test-slurm test-tutorial fuzz
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -37,6 +37,10 @@ test: $(VENV)/installed lint
 test-slurm: $(VENV)/installed
 	tests/slurm/install.sh
 	$(BIN)/python -m pytest tests/slurm
+
+# Every command of docs/tutorial.md, in its order; needs the folder of yeast data.
+test-tutorial: $(VENV)/installed
+	YEAST="$(abspath $(YEAST))" $(BIN)/python -m pytest tests/tutorial
 
 # Kills at random moments; every run must come to the results of an undisturbed one.
 chaos: $(VENV)/installed
@@ -65,7 +69,7 @@ check: $(VENV)/installed
 bench-overhead: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/overhead.py --output results/overhead.tsv
 
-# Damaged files for every reader, 130,000 of them, then damaged configs; failing ones are kept.
+# Damaged files for every reader, 152,000 of them, then damaged configs; failing ones are kept.
 fuzz: $(VENV)/installed
 	$(BIN)/python tests/fuzz/fuzz.py --seed $(SEED) --folder results/fuzz
 	$(BIN)/python tests/fuzz/whole.py --seed $(SEED)

@@ -24,6 +24,7 @@ include: "rules/attribution.smk"
 include: "rules/scores.smk"
 include: "rules/variants.smk"
 include: "rules/tracks.smk"
+include: "rules/regions.smk"
 include: "rules/sharing.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
@@ -47,6 +48,7 @@ rule all:
         SCORES,
         VARIANTS,
         TRACKS,
+        REGIONS,
         SHARED,
         CROSS_VALIDATION,
         LEARNING_CURVE,

@@ -182,6 +182,12 @@ def check_config():
     peaks = any(line["kind"] == "peaks" for line in DATASETS.values())
     if peaks and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
+    if config["regions"] and not config["genome"]["fasta"]:
+        raise WorkflowError("genome: fasta is not set, but regions need a genome")
+    if config["regions"] and all(line["alphabet"] != "dna" for line in DATASETS.values()):
+        raise WorkflowError(
+            "regions: no dataset is of DNA, whose models score them; add one, or empty regions"
+        )
     splits = config["splits"]
     by_chromosome = [splits[name]["by"] == "chromosomes" for name in ("test", "validation")]
     if trained and not all(by_chromosome):
@@ -216,6 +222,7 @@ def check_config():
     for key, files in (
         ("score", config["score"]),
         ("variants: files", config["variants"]["files"]),
+        ("regions", config["regions"]),
     ):
         if len({name.lower() for name in files}) < len(files):
             raise WorkflowError(
@@ -638,6 +645,22 @@ VARIANTS = [
     for name in config["variants"]["files"]
     for model in VARIANT_MODELS
 ]
+# What is asked of the user's regions, of the first DeepBind of every DNA dataset.
+DNA = [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
+PHASED = [name for name, region in config["regions"].items() if region["variants"]]
+MUTATED = [name for name, region in config["regions"].items() if region["mutagenesis"]]
+REGIONS = [
+    f"{RESULTS}/regions/{region}/{table}"
+    for dataset in DNA
+    for names, table in (
+        (config["regions"], f"{dataset}.tsv"),
+        (PHASED, f"haplotypes/{dataset}.tsv"),
+        (MUTATED, f"mutagenesis/{dataset}.tsv.gz"),
+    )
+    for region in names
+]
+# Whether anything that is asked for lies on the genome.
+NEEDS_GENOME = bool(any(map(is_peaks, DATASETS)) or VARIANTS or REGIONS)
 # What attribution makes of every dataset.
 ATTRIBUTIONS = [
     f"{RESULTS}/attribution/{dataset}/{name}"
@@ -652,8 +675,9 @@ def named_files():
     peaks = [name for name in DATASETS if is_peaks(name)]
     tested = [line["test_path"] for name, line in DATASETS.items() if not is_peaks(name)]
     genome = config["genome"]["excluded"] if peaks else []
-    if peaks or config["variants"]["files"]:
+    if NEEDS_GENOME:
         genome = [config["genome"]["fasta"], *genome]
+    regions = config["regions"].values()
     paths = given(
         *genome,
         *(line["path"] for line in DATASETS.values()),
@@ -661,6 +685,7 @@ def named_files():
         *config["motifs"]["meme_files"],
         *config["score"].values(),
         *config["variants"]["files"].values(),
+        *(region[key] for region in regions for key in ("bed", "variants")),
     )
     return sorted({*paths, *(path for name in DATASETS for path in motif_file(name))})
 
@@ -678,7 +703,7 @@ def made_files():
     shared += ["export_onnx"] * config["share"]["onnx"]
     first = {"preset": PRESETS[:1]}
     groups = [
-        (["encode_genome"] * (any(map(is_peaks, DATASETS)) or bool(VARIANTS)), {}),
+        (["encode_genome"] * NEEDS_GENOME, {}),
         (["label_bins"] * bool(MULTITASK), {}),
         (["prepare_database", "compute_bands", "describe_networks", "cluster_motifs"], {}),
         ([f"collect_{table}" for table in tables] + ["draw_comparison", "write_report"], {}),
@@ -695,6 +720,10 @@ def made_files():
             ["annotate_variants"],
             {"variants": [*config["variants"]["files"]], "model": VARIANT_MODELS},
         ),
+        (["score_regions"], {"dataset": DNA, "region": [*config["regions"]]}),
+        (["build_haplotypes"], {"region": PHASED}),
+        (["score_haplotypes"], {"dataset": DNA, "region": PHASED}),
+        (["mutate_regions"], {"dataset": DNA, "region": MUTATED}),
         (["assign_folds", "collect_folds"] * bool(FOLDS), {}),
         (["extract_fold", "train_fold", "evaluate_fold"], folds | first),
         (["collect_learning_curve"] * bool(SHARES), {}),
