@@ -11,7 +11,7 @@ SEED ?= 1
 ON_RUNS := PYTHONPATH=workflow_scripts $(BIN)/python -m motifloom
 
 .PHONY: run test yeast encode bench bench-scale lint format clean \
-	reproduce freeze check chaos bench-overhead test-slurm fuzz
+	reproduce freeze check chaos bench-overhead test-slurm fuzz test-example test-yeast
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -37,6 +37,19 @@ test: $(VENV)/installed lint
 test-slurm: $(VENV)/installed
 	tests/slurm/install.sh
 	$(BIN)/python -m pytest tests/slurm
+
+# After make run: whether its models know the variants that break or create planted sites.
+test-example: $(VENV)/installed
+	$(BIN)/python -m pytest tests/example
+
+# Whether variants of real sites are scored as maps of substitutions have them. Two models are
+# trained where make yeast was not run.
+test-yeast: $(VENV)/installed
+	$(BIN)/snakemake --cores $(CORES) --configfile config/yeast/config.yaml \
+		$(shell test -d "$(YEAST)" && echo '--config "data_folder=$(YEAST)"') -- \
+		results/yeast/models/deepbind/Reb1/weights.safetensors \
+		results/yeast/models/deepbind/Abf1/weights.safetensors
+	$(BIN)/python -m pytest tests/yeast
 
 # Kills at random moments; every run must come to the results of an undisturbed one.
 chaos: $(VENV)/installed
