@@ -11,7 +11,7 @@ SEED ?= 1
 ON_RUNS := PYTHONPATH=workflow_scripts $(BIN)/python -m motifloom
 
 .PHONY: run test yeast encode bench bench-scale lint format clean \
-	reproduce freeze check chaos bench-overhead test-slurm fuzz test-example test-yeast
+	reproduce freeze check chaos bench-overhead test-slurm fuzz test-example test-yeast bench-demands
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -57,6 +57,10 @@ chaos: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/bench.py --output results/bench.tsv
+
+# Whole jobs: a million variants, and yeast's genome, by thirteen models.
+bench-demands: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/demands.py
 
 # Human scale: writes 8 GB to results/scale, where the simulated inputs are kept for the next run.
 bench-scale: $(VENV)/installed
