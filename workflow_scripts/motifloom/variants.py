@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from motifloom import fixed_point
 from motifloom.alleles import Alleles, alternative_windows, reference_windows
+from motifloom.files import InputError
 from motifloom.sequences import Genome
 
 _BATCH = 1024
@@ -55,15 +57,37 @@ def score_variants(
     are moved for the largest scores; 0 is always among them. An allele's row is the same, bit for
     bit, whichever others are scored with it.
     """
-    parts = [_score_each(model, genome, alleles, shifts) for model in models]
+    shifts = (0, *sorted({*shifts} - {0}))
+    _check_shifts(models, shifts)
+    parts: list = [None] * len(models)
+    for shape, numbers in fixed_point.by_shape(models).items():
+        if shape is None:
+            for number in numbers:
+                parts[number] = _score_each(models[number], genome, alleles, shifts)
+            continue
+        bank = fixed_point.Bank.of([models[number] for number in numbers])
+        found = fixed_point.score_alleles(bank, genome, alleles, shifts)
+        for column, number in enumerate(numbers):
+            parts[number] = [array[:, column : column + 1] for array in found]
     return Effects(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
+
+
+def _check_shifts(models: Sequence, shifts: Sequence[int]) -> None:
+    furthest = max(map(abs, shifts))
+    for model in models:
+        length = model.info["hyperparameters"]["length"]
+        if furthest >= length // 2:
+            raise InputError(
+                f"a shift of {furthest} moves a window of {length} bp away from the variant; give"
+                f" shifts below {length // 2}"
+            )
 
 
 def _score_each(model, genome, alleles, shifts) -> tuple[np.ndarray, ...]:
     """The arrays of `Effects` of one model, by scoring every window."""
     length = model.info["hyperparameters"]["length"]
     scores = {}
-    for shift in sorted({0, *shifts}):
+    for shift in shifts:
         for kind, windows in (("ref", reference_windows), ("alt", alternative_windows)):
             rows = (
                 model.score(windows(genome, alleles.take(np.arange(first, last)), length, shift))
