@@ -204,14 +204,16 @@ def test_whole_jobs_are_measured(small_models, capsys):
     import extraction
 
     genome = extraction.encoded_genome(None)[1]
-    differing, seconds = demands.score(genome, 30, 5, (-20, 20))
+    differing, (seconds, of_cores) = demands.score(genome, 30, 5, (-20, 20))
     assert differing == 0
-    assert seconds > 0
+    assert seconds > 0 < of_cores
     assert demands.scan(genome)[0] == 3_000
-    assert demands.told("something", 3.0, 10.0, (4, 20))
-    assert not demands.told("something", 3.0, 30.0, (4, 20))
+    assert demands.told("something", (3.0, 5.0), 10.0, (4, 20))
+    assert not demands.told("something", (3.0, 5.0), 30.0, (4, 20))
     first, second = capsys.readouterr().out.splitlines()
-    assert first == "something: 3.0 s, at most 10 MB (allowed 4 s, 20 MB): kept"
+    assert (
+        first == "something: 3.0 s (5.0 s of all cores), at most 10 MB (allowed 4 s, 20 MB): kept"
+    )
     assert second.endswith("MISSED")
 
 
