@@ -28,14 +28,16 @@ from motifloom.int_lanes import (
     score_blocks,
     score_places,
 )
-from motifloom.lanes import LETTERS, WORD, WORD_ROWS, compiled, fill_words
+from motifloom.lanes import LETTERS, WORD, WORD_ROWS, aligned, compiled, fill_words
 from motifloom.sequences import Genome
 from motifloom.threads import share_rows
 
 _HIGHEST = 32767
 # Places scored at a time: scores and blocks of 32 kernels, 256 kB, stay in the second-level cache.
 _TILE = 2048
-# Variants scored at a time, for the same reason.
+# Tiles that take the same kernels' tables, which are read from memory anew for the next ones.
+_TILES = 8
+# Variants of a tile, for the same reason.
 _MOST = 256
 # Bases of a window up to which it fits into a tile, moved or not.
 _LONGEST = 1000
@@ -43,6 +45,16 @@ _LONGEST = 1000
 _BLOCK = 8
 # Bases up to which alleles are short: behind them the reference's scores are used again.
 SHORT = 16
+
+
+def _word_places() -> np.ndarray:
+    letters = np.arange(WORD_ROWS)[:, None] // LETTERS ** np.arange(WORD)[::-1] % LETTERS
+    return np.argsort(np.argsort((letters == 4).any(1), kind="stable")).astype(np.uint16)
+
+
+# Rows of the words of letters a, b, c, number 25 a + 5 b + c: those without N stand together, and
+# take little of the first-level cache.
+_WORD_PLACES = _word_places()
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +96,7 @@ class Bank:
         rows = np.zeros(windows, np.int32)
         if places is not None:
             rows = place_index(windows, block, len(places)).astype(np.int32)
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        columns = [_together(column) for column in zip(*parts, strict=True)]
         sizes = [len(part[0]) for part in parts]
         return cls(
             *columns,
@@ -138,11 +150,20 @@ def shape_of(model) -> tuple | None:
     return tuple(settings[name] for name in names)
 
 
-def by_shape(models: Sequence) -> dict[tuple | None, list[int]]:
+def _together(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays one behind the other, the whole at the beginning of a cache line."""
+    shape, kind = (sum(map(len, arrays)), *arrays[0].shape[1:]), arrays[0].dtype
+    floats = -(-int(np.prod(shape)) * kind.itemsize // 4)
+    whole = aligned((floats,)).view(kind)[: int(np.prod(shape))].reshape(shape)
+    return np.concatenate(arrays, out=whole)
+
+
+def by_shape(models: Sequence) -> dict[tuple | None, tuple[int, ...]]:
     """The numbers of models of every shape, in their order; under None those without a bank."""
-    found: dict[tuple | None, list[int]] = {}
+    found: dict[tuple | None, tuple[int, ...]] = {}
     for number, model in enumerate(models):
-        found.setdefault(shape_of(model), []).append(number)
+        shape = shape_of(model)
+        found[shape] = (*found.get(shape, ()), number)
     return found
 
 
@@ -203,7 +224,10 @@ def _short(numbers: np.ndarray) -> np.ndarray:
 
 
 def _word_tables(kernels: np.ndarray) -> np.ndarray:
-    """Tables int16 [G, ceil(K / 3), 125, 32] of integer kernels [G * 32, 4, K]; N adds 0."""
+    """Tables int16 [G, ceil(K / 3), 125, 32] of integer kernels [G * 32, 4, K]; N adds 0.
+
+    Words are in the order of `_WORD_PLACES`.
+    """
     lanes, _, width = kernels.shape
     n_words = -(-width // WORD)
     columns = np.zeros((lanes, n_words * WORD, LETTERS), np.int64)
@@ -211,7 +235,7 @@ def _word_tables(kernels: np.ndarray) -> np.ndarray:
     a, b, c = (columns[:, i::WORD] for i in range(WORD))
     words = a[..., :, None, None] + b[..., None, :, None] + c[..., None, None, :]
     words = words.reshape(lanes // INT_LANES, INT_LANES, n_words, WORD_ROWS)
-    return _short(words.transpose(0, 2, 3, 1))
+    return _short(words.transpose(0, 2, 3, 1)[:, :, np.argsort(_WORD_PLACES)])
 
 
 def scan_steps(bank: Bank, genome: Genome, chrom: int, starts: range) -> np.ndarray:
@@ -243,8 +267,24 @@ def scan_steps(bank: Bank, genome: Genome, chrom: int, starts: range) -> np.ndar
 def _arrays(bank: Bank) -> tuple:
     return (
         bank.tables, bank.starts, bank.places, bank.weights, bank.bounds, bank.shifts,
-        bank.n_words, bank.both, len(bank.rows),
+        bank.n_words, bank.both, len(bank.rows), _WORD_PLACES,
     )  # fmt: skip
+
+
+@compiled()
+def _shorts(size):
+    """Zeros, int16, that begin at a cache line: rows that straddle two are slower to load."""
+    raw = np.zeros(size + 32, np.int16)
+    first = (-raw.ctypes.data % 64) // 2
+    return raw[first : first + size]
+
+
+@compiled()
+def _floats(size):
+    """The same of float32."""
+    raw = np.zeros(size + 16, np.float32)
+    first = (-raw.ctypes.data % 64) // 4
+    return raw[first : first + size]
 
 
 @compiled()
@@ -253,6 +293,14 @@ def _copy_letters(flat, begin, end, first, count, letters, at):
     for i in range(count):
         place = first + i
         letters[at + i] = flat[place] if begin <= place < end else np.uint8(4)
+
+
+@compiled()
+def _spell(letters, at, word_places, words, count):
+    """Words uint16, times 16, of letters from `at` on, `at` on too; `count` a multiple of 16."""
+    fill_words(letters, at, words, at, count)
+    for i in range(at, at + count):
+        words[i] = word_places[words[i] // 16] * np.uint16(16)
 
 
 @compiled()
@@ -267,7 +315,7 @@ def _total(sums, at):
 @compiled()
 def _scan(
     flat, begin, end, start, bases, first, last, tables, starts, places, weights, bounds, shifts,
-    n_words, both, windows, offsets, rows, width, every, step, scores,
+    n_words, both, windows, word_places, offsets, rows, width, every, step, scores,
 ):  # fmt: skip
     """Scores [n, T] of the windows number `first` to before `last`; they begin `bases` apart.
 
@@ -275,43 +323,46 @@ def _scan(
     rows apart; with 0 all are kept, and the largest of each `width` behind them.
     """
     tile = max(1, (_TILE - windows) // bases + 1)
+    tile = min(tile + -tile % 4, -(-(last - first) // 4) * 4)
     room = (tile - 1) * bases + windows
     line = -(-(room + n_words * WORD) // INT_LANES) * INT_LANES
-    letters = np.full(line + 2 * INT_LANES, 4, np.uint8)
-    words = np.zeros(line, np.uint16)
-    # Four windows at a time: up to three beyond the last are looked at too.
-    found = np.zeros((_TILE + room + 3 * bases) * INT_LANES, np.int16)
-    best = np.empty(4 * INT_LANES, np.int16)
-    sums = np.empty(tile * INT_LANES, np.float32)
+    letters = np.full(_TILES * line + 2 * INT_LANES, 4, np.uint8)
+    words = np.zeros(_TILES * line, np.uint16)
+    found = _shorts((_TILE + room) * INT_LANES)
+    best = _shorts(4 * INT_LANES)
+    sums = _floats(_TILES * tile * INT_LANES)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
     flat_starts, flat_weights = starts.reshape(-1), weights.reshape(-1)
-    for begun in range(first, last, tile):
-        n = min(tile, last - begun)
-        count = (n - 1) * bases + windows
-        _copy_letters(flat, begin, end, start + begun * bases, count + n_words * WORD, letters, 0)
-        fill_words(letters, 0, words, 0, line)
+    for begun in range(first, last, _TILES * tile):
+        n = min(_TILES * tile, last - begun)
+        n_tiles = -(-n // tile)
+        for t in range(n_tiles):
+            here = start + (begun + t * tile) * bases
+            _copy_letters(flat, begin, end, here, line, letters, t * line)
+            _spell(letters, t * line, word_places, words, line)
         for target in range(len(shifts)):
             sums[:] = 0
             for group in range(bounds[target], bounds[target + 1]):
-                bank = (
-                    flat_tables, group * tables.shape[1], words, 0, flat_starts,
-                    group * INT_LANES, n_words, both,
-                )  # fmt: skip
-                if every:
-                    score_blocks(*bank, count // every, every, found, 0)
-                else:
-                    score_places(*bank, count, found, 0)
-                    best_blocks(found, 0, width, count - width + 1, found, _TILE * INT_LANES)
-                for i in range(0, n, 4):
-                    best_of_four(
-                        found, i * step, step, offsets, rows, len(offsets), flat_places,
-                        group * places.shape[1], best, 0,
+                for t in range(n_tiles):
+                    bank = (
+                        flat_tables, group * tables.shape[1], words, t * line, flat_starts,
+                        group * INT_LANES, n_words, both,
                     )  # fmt: skip
-                    for j in range(min(4, n - i)):
-                        read_out(
-                            best, j * INT_LANES, flat_weights, group * INT_LANES,
-                            sums, (i + j) * INT_LANES,
+                    if every:
+                        score_blocks(*bank, room // every, every, found, 0)
+                    else:
+                        score_places(*bank, room, found, 0)
+                        best_blocks(found, 0, width, room - width + 1, found, _TILE * INT_LANES)
+                    for i in range(0, tile, 4):
+                        best_of_four(
+                            found, i * step, step, offsets, rows, len(offsets), flat_places,
+                            group * places.shape[1], best, 0,
                         )  # fmt: skip
+                        for j in range(4):
+                            read_out(
+                                best, j * INT_LANES, flat_weights, group * INT_LANES,
+                                sums, (t * tile + i + j) * INT_LANES,
+                            )  # fmt: skip
             for i in range(n):
                 scores[begun + i, target] = _total(sums, i * INT_LANES) + shifts[target]
 
@@ -456,7 +507,7 @@ def _own_letters(flat, begin, end, start, n_ref, alt, first, n_alt, before, lett
 def _score(
     flat, begins, ends, starts, n_ref, alt, alt_offsets, order, first, sizes, base, tiles, shape,
     own, bounds, runs, edges, rows, tables, thresholds, places, weights, targets, shifts, n_words,
-    both, windows, kernels, columns, place_rows, width, middle, moved, block,
+    both, windows, word_places, kernels, columns, place_rows, width, middle, moved, block,
     scores, position, strand, kernel,
 ):  # fmt: skip
     """Scores [4, n, T] and hits [n, T] of the alleles of some tiles.
@@ -469,94 +520,100 @@ def _score(
         room = max(room, base[order[k]] + sizes[order[k]])
         longest = max(longest, own[order[k]])
     line = -(-(room + n_words * WORD) // INT_LANES) * INT_LANES
-    letters = np.full(line + 2 * INT_LANES, 4, np.uint8)
-    words = np.zeros(line, np.uint16)
+    letters = np.full(_TILES * line + 2 * INT_LANES, 4, np.uint8)
+    words = np.zeros(_TILES * line, np.uint16)
     own_line = -(-(longest + n_words * WORD) // INT_LANES) * INT_LANES
-    own_letters = np.full((_MOST + 1, own_line), 4, np.uint8)
-    own_words = np.zeros((_MOST, own_line), np.uint16)
-    flat_own_letters, flat_own_words = own_letters.reshape(-1), own_words.reshape(-1)
-    found = np.zeros((_TILE + room) * INT_LANES, np.int16)
-    own_begins = np.zeros(_MOST + 1, np.int64)
-    n_own = 0
-    for t in range(len(tiles) - 1):
-        here = 0
-        for k in range(tiles[t], tiles[t + 1]):
-            here += own[order[k]]
-        n_own = max(n_own, here)
-    own_found = np.zeros(n_own * INT_LANES, np.int16)
-    sums = np.empty((2, n_shifts, _MOST * INT_LANES), np.float32)
-    flat_sums = sums.reshape(-1)
-    held, which = np.empty(_MOST * INT_LANES, np.float32), np.empty(_MOST * INT_LANES, np.int32)
+    most = _TILES * _MOST
+    own_letters = np.full((most + 1) * own_line, 4, np.uint8)
+    own_words = np.zeros(most * own_line, np.uint16)
+    found = _shorts((_TILE + room) * INT_LANES)
+    own_found = _shorts(_MOST * longest * INT_LANES)
+    counts = np.zeros(_TILES, np.int64)
+    n_sums = n_shifts * most * INT_LANES
+    sums = _floats(2 * n_sums)
+    held, which = _floats(most * INT_LANES), _floats(most * INT_LANES).view(np.int32)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
     flat_starts, flat_weights = thresholds.reshape(-1), weights.reshape(-1)
     flat_bounds = bounds.reshape(-1)
-    for t in range(len(tiles) - 1):
-        n, count = tiles[t + 1] - tiles[t], 0
+    for begun in range(0, len(tiles) - 1, _TILES):
+        ended = min(begun + _TILES, len(tiles) - 1)
+        n = tiles[ended] - tiles[begun]
+        rows_here = order[tiles[begun] : tiles[ended]]
+        for t in range(begun, ended):
+            counts[t - begun] = 0
+            for k in range(tiles[t], tiles[t + 1]):
+                i = order[k]
+                at = (t - begun) * line + base[i]
+                _copy_letters(flat, begins[i], ends[i], first[i], sizes[i], letters, at)
+                counts[t - begun] = max(counts[t - begun], base[i] + sizes[i] - width + 1)
+            _spell(letters, (t - begun) * line, word_places, words, line)
         for k in range(n):
-            i = order[tiles[t] + k]
+            i = rows_here[k]
             n_alt = alt_offsets[i + 1] - alt_offsets[i]
-            _copy_letters(flat, begins[i], ends[i], first[i], sizes[i], letters, base[i])
-            count = max(count, base[i] + sizes[i] - width + 1)
             long = n_ref[i] > SHORT or n_alt > SHORT
             _own_letters(
                 flat, begins[i], ends[i], starts[i], n_ref[i], alt, alt_offsets[i], n_alt,
-                middle + moved if long else width - 1,
-                flat_own_letters, k * own_line, own[i] + n_words * WORD,
+                middle + moved if long else width - 1, own_letters, k * own_line, own_line,
             )  # fmt: skip
-            fill_words(flat_own_letters, k * own_line, flat_own_words, k * own_line, own_line)
-            own_begins[k + 1] = own_begins[k] + own[i]
-        fill_words(letters, 0, words, 0, line)
+            _spell(own_letters, k * own_line, word_places, own_words, own_line)
         for target in range(len(shifts)):
-            sums[:] = 0
-            held[:] = 0
-            which[:] = -1
+            for j in range(2 * n_shifts):
+                sums[j * most * INT_LANES : (j * most + n) * INT_LANES] = 0
+            held[: n * INT_LANES] = 0
+            which[: n * INT_LANES] = -1
             for group in range(targets[target], targets[target + 1]):
                 table, place = group * tables.shape[1], group * places.shape[1]
                 lane = group * INT_LANES
-                score_places(
-                    flat_tables, table, words, 0, flat_starts, lane, n_words, both, count, found, 0
-                )
-                for k in range(n):
+                for t in range(begun, ended):
                     score_places(
-                        flat_tables, table, flat_own_words, k * own_line, flat_starts, lane,
-                        n_words, both, own_begins[k + 1] - own_begins[k], own_found,
-                        own_begins[k] * INT_LANES,
+                        flat_tables, table, words, (t - begun) * line, flat_starts, lane, n_words,
+                        both, counts[t - begun], found, 0,
                     )  # fmt: skip
-                best_blocks(found, 0, block, count - block + 1, found, _TILE * INT_LANES)
-                for k in range(n):
-                    i = order[tiles[t] + k]
-                    for j in range(n_shifts):
-                        at = (j * _MOST + k) * INT_LANES
-                        compare_alleles(
-                            found, base[i], own_found, own_begins[k], runs, edges, rows,
-                            flat_bounds, (shape[i] * n_shifts + j) * 5, flat_places, place,
-                            flat_weights, lane, flat_sums, at,
-                            at + n_shifts * _MOST * INT_LANES,
-                            held, which, k * INT_LANES, group if j == 0 else -1,
+                    low, high = tiles[t] - tiles[begun], tiles[t + 1] - tiles[begun]
+                    for k in range(low, high):
+                        score_places(
+                            flat_tables, table, own_words, k * own_line, flat_starts, lane,
+                            n_words, both, own[rows_here[k]], own_found,
+                            (k - low) * longest * INT_LANES,
                         )  # fmt: skip
-            for k in range(n):
-                i = order[tiles[t] + k]
-                for side in range(2):
-                    best = np.float32(-np.inf)
-                    for j in range(n_shifts):
-                        at = ((side * n_shifts + j) * _MOST + k) * INT_LANES
-                        score = np.float32(_total(flat_sums, at) + shifts[target])
-                        best = max(best, score)
-                        if j == 0:
-                            scores[side, i, target] = score
-                    scores[2 + side, i, target] = best
-                lane = _strongest(held, k * INT_LANES)
-                if lane >= 0:
-                    group = which[k * INT_LANES + lane]
-                    reverse, offset = _find_hit(
-                        columns[group, :, lane], thresholds[group, lane],
-                        flat_places[group * places.shape[1] + lane :: INT_LANES], place_rows,
-                        letters, base[i] + moved, own_letters[k], n_ref[i],
-                        alt_offsets[i + 1] - alt_offsets[i], middle, moved, width,
-                    )  # fmt: skip
-                    kernel[i, target] = kernels[group, lane]
-                    strand[i, target] = -1 if reverse else 1
-                    position[i, target] = starts[i] + offset - begins[i]
+                    best_blocks(
+                        found, 0, block, counts[t - begun] - block + 1, found, _TILE * INT_LANES
+                    )
+                    for k in range(low, high):
+                        i = rows_here[k]
+                        for j in range(n_shifts):
+                            at = (j * most + k) * INT_LANES
+                            compare_alleles(
+                                found, base[i], own_found, (k - low) * longest, runs, edges, rows,
+                                flat_bounds, (shape[i] * n_shifts + j) * 5, flat_places, place,
+                                flat_weights, lane, sums, at, at + n_sums,
+                                held, which, k * INT_LANES, group if j == 0 else -1,
+                            )  # fmt: skip
+            for t in range(begun, ended):
+                for k in range(tiles[t] - tiles[begun], tiles[t + 1] - tiles[begun]):
+                    i = rows_here[k]
+                    for side in range(2):
+                        best = np.float32(-np.inf)
+                        for j in range(n_shifts):
+                            at = ((side * n_shifts + j) * most + k) * INT_LANES
+                            score = np.float32(_total(sums, at) + shifts[target])
+                            best = max(best, score)
+                            if j == 0:
+                                scores[side, i, target] = score
+                        scores[2 + side, i, target] = best
+                    lane = _strongest(held, k * INT_LANES)
+                    if lane >= 0:
+                        group = which[k * INT_LANES + lane]
+                        reverse, offset = _find_hit(
+                            columns[group, :, lane], thresholds[group, lane],
+                            flat_places[group * places.shape[1] + lane :: INT_LANES], place_rows,
+                            letters, (t - begun) * line + base[i] + moved,
+                            own_letters[k * own_line :], n_ref[i],
+                            alt_offsets[i + 1] - alt_offsets[i], middle, moved, width,
+                        )  # fmt: skip
+                        kernel[i, target] = kernels[group, lane]
+                        strand[i, target] = -1 if reverse else 1
+                        position[i, target] = starts[i] + offset - begins[i]
 
 
 @compiled()

@@ -15,8 +15,8 @@ from motifloom.lanes import WORD, WORD_ROWS, _number, _pointers
 
 INT_LANES = 32
 LOWEST = -32768
-# Words a kernel up to which the loop over them is unrolled: kernels of 36.
-_UNROLLED = 12
+# Words a kernel up to which the loop over them is unrolled: kernels of 24.
+_UNROLLED = 8
 _UNROLLED_BLOCK = 8  # rows of a block, likewise
 
 _I16, _I32, _I64 = (ir.IntType(bits) for bits in (16, 32, 64))
