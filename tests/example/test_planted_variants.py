@@ -21,6 +21,7 @@ from motifloom.variants import score_variants
 RESULTS = Path(__file__).resolve().parents[2] / "results/example"
 WEIGHTS = [RESULTS / f"models/deepbind/{tf}/weights.safetensors" for tf in PLANTED]
 VARIANTS = RESULTS / "simulated/variants_truth.tsv"
+ANNOTATED = RESULTS / "variants/planted/deepbind.tsv.gz"
 TEST = ["chr2"]  # config.yaml's; nothing was trained on it
 LEAST = 0.95
 COLUMNS = ["dataset", "kind", "variants", "AUROC", "interval"]
@@ -109,3 +110,14 @@ def test_scores_fall_where_sites_break_and_rise_where_they_appear(scored, capsys
         print("\nshare of the changes that have the right sign")
         print(pd.Series(shares).unstack(0).to_string(float_format="{:.3f}".format))
     assert min(shares.values()) >= LEAST
+
+
+@pytest.mark.skipif(not ANNOTATED.exists(), reason="the run annotated no planted variants")
+def test_the_annotated_table_says_the_same(scored):
+    """Every planted variant is in the table that the workflow wrote, with its differences."""
+    table = pd.read_csv(ANNOTATED, sep="\t", low_memory=False).rename(columns={"#chrom": "chrom"})
+    written = table.pivot(index="id", columns="dataset", values="difference")
+    np.testing.assert_allclose(written.loc[scored["id"], [*PLANTED]], scored[[*PLANTED]], atol=2e-4)
+    columns = ["chrom", "pos", "id", "ref", "alt"]
+    first = table[table["dataset"] == next(iter(PLANTED))]
+    pd.testing.assert_frame_equal(first[columns].reset_index(drop=True), scored[columns])
