@@ -31,7 +31,11 @@ rule write_provenance:
                 config["genome"]["chromosome_aliases"],
             ),
             "made": made_files(),
-            "simulated": [str(path) for path in rules.simulate_example.output],
+            "simulated": [
+                str(path)
+                for rule in (rules.simulate_example, rules.simulate_variants)
+                for path in rule.output
+            ],
             "source": SOURCE,
         },
         library=library("write_provenance.py"),

@@ -13,6 +13,7 @@ SUMMARIES = OF_METRICS | OF_MOTIFS | {"draw_comparison", "write_report", "write_
 # Rules that the tiny project has no job of.
 IDLE = {
     "simulate_example",
+    "simulate_variants",
     "download",
     "score_sequences",
     "annotate_variants",
