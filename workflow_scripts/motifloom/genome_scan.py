@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from motifloom.bin_store import gather
+from motifloom.fixed_point import Bank, by_shape, scan_steps
 from motifloom.sequences import Genome, check_codes
 
 _BLOCK = 1 << 20  # bases scored before their scores are handed on
@@ -36,18 +38,43 @@ def scan_genome(
     step's (step // 2); what lies beyond the chromosome's ends reads as N. T is the number of all
     models' targets, in their order. Stretches come in order; memory does not grow with the genome.
     """
+    scorers, order = _scorers(models)
     for chrom in genome.names if chromosomes is None else chromosomes:
         genome.indices([chrom])  # refuses unknown names
         size = _BLOCK // step * step or step
         for start in range(0, genome.lengths[chrom], size):
             last = min(start + size, genome.lengths[chrom])
-            yield Stretch(chrom, start, _score_steps(models, genome, chrom, start, last, step))
+            scores = _score_steps(scorers, genome, chrom, start, last, step)
+            yield Stretch(chrom, start, scores[:, order])
 
 
-def _score_steps(models, genome, chrom, first, last, step) -> np.ndarray:
+def _score_steps(scorers, genome, chrom, first, last, step) -> np.ndarray:
     """Scores float32 [n, T] of the steps that begin from base `first` to before `last`."""
-    starts = np.arange(first, last, step) + step // 2
-    return np.concatenate([_score_each(model, genome, chrom, starts) for model in models], axis=1)
+    middles = range(first + step // 2, last + step // 2, step)
+    return np.concatenate([score(genome, chrom, middles) for score in scorers], axis=1)
+
+
+def _scorers(models: Sequence) -> tuple[list, np.ndarray]:
+    """Functions that score windows around bases, and where in their columns each target stands."""
+    scorers, columns = [], []
+    for shape, numbers in by_shape(models).items():
+        if shape is None:
+            scorers += [partial(_score_each, models[number]) for number in numbers]
+        else:
+            scorers.append(partial(_score_bank, Bank.of([models[number] for number in numbers])))
+        columns += numbers
+    sizes = [len(model.info["targets"]) for model in models]
+    begins = np.cumsum([0, *(sizes[number] for number in columns)])
+    place = {number: int(begin) for number, begin in zip(columns, begins[:-1], strict=True)}
+    order = [place[number] + i for number, size in enumerate(sizes) for i in range(size)]
+    return scorers, np.array(order, int)
+
+
+def _score_bank(bank: Bank, genome, chrom, middles) -> np.ndarray:
+    """Scores float32 [n, T] of DeepBinds in windows around bases, evenly spaced."""
+    half = bank.length // 2
+    starts = range(middles.start - half, middles.stop - half, middles.step)
+    return scan_steps(bank, genome, genome.names.index(chrom), starts)
 
 
 def _score_each(model, genome, chrom, middles) -> np.ndarray:
@@ -56,7 +83,7 @@ def _score_each(model, genome, chrom, middles) -> np.ndarray:
     number = genome.names.index(chrom)
     begin, end = genome.offsets[number], genome.ends[number]
     for first in range(0, len(middles), _BATCH):
-        starts = begin + middles[first : first + _BATCH] - length // 2
+        starts = begin + np.array(middles[first : first + _BATCH]) - length // 2
         codes = np.empty((len(starts), length), np.uint8)
         gather(genome.flat, starts, np.full_like(starts, begin), np.full_like(starts, end), codes)
         parts.append(model.score(check_codes(codes)))

@@ -34,7 +34,9 @@ _ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
 
 
 # The files that hold LLVM code.
-_FILES = [Path(__file__).with_name(name) for name in ("lanes.py", "tiles.py", "peaks.py")]
+_FILES = [
+    Path(__file__).with_name(f"{name}.py") for name in ("lanes", "tiles", "peaks", "int_lanes")
+]
 _DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES)).hexdigest()
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from motifloom.alleles import Alleles, alternative_windows, reference_windows
+from motifloom.files import InputError
+from motifloom.fixed_point import Bank, by_shape, score_alleles
 from motifloom.sequences import Genome
 
 _BATCH = 1024
@@ -53,17 +55,60 @@ def score_variants(
 
     T is the number of all models' targets, in their order. `shifts` are bases by which windows
     are moved for the largest scores; 0 is always among them. An allele's row is the same, bit for
-    bit, whichever others are scored with it.
+    bit, whichever others are scored with it. Raises InputError for a shift that moves a model's
+    window away from the variant.
+
+    DeepBinds with maxima and a linear read-out are scored together in 16-bit fixed point
+    (`fixed_point.py`), which their own scores differ from by some 1e-4; all others score every
+    window.
     """
-    parts = [_score_each(model, genome, alleles, shifts) for model in models]
-    return Effects(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
+    return VariantScorer(models, genome, shifts).score(alleles)
+
+
+class VariantScorer:
+    """`score_variants` for one batch of alleles after the other: models are prepared once."""
+
+    def __init__(self, models: Sequence, genome: Genome, shifts: Sequence[int] = (0,)):
+        self.models, self.genome = models, genome
+        self.shifts = (0, *sorted({*shifts} - {0}))
+        _check_shifts(models, self.shifts)
+        self.banks = {
+            numbers: Bank.of([models[number] for number in numbers]) if shape else None
+            for shape, numbers in by_shape(models).items()
+        }
+
+    def score(self, alleles: Alleles) -> Effects:
+        """The scores of n alleles."""
+        parts: list = [None] * len(self.models)
+        for numbers, bank in self.banks.items():
+            if bank is None:
+                for number in numbers:
+                    parts[number] = _score_each(
+                        self.models[number], self.genome, alleles, self.shifts
+                    )
+                continue
+            found = score_alleles(bank, self.genome, alleles, self.shifts)
+            for column, number in enumerate(numbers):
+                parts[number] = [array[:, column : column + 1] for array in found]
+        return Effects(*(np.concatenate(column, axis=1) for column in zip(*parts, strict=True)))
+
+
+def _check_shifts(models: Sequence, shifts: Sequence[int]) -> None:
+    furthest = max(map(abs, shifts))
+    for model in models:
+        length = model.info["hyperparameters"]["length"]
+        if furthest >= length // 2:
+            raise InputError(
+                f"a shift of {furthest} moves a window of {length} bp away from the variant; give"
+                f" shifts below {length // 2}"
+            )
 
 
 def _score_each(model, genome, alleles, shifts) -> tuple[np.ndarray, ...]:
     """The arrays of `Effects` of one model, by scoring every window."""
     length = model.info["hyperparameters"]["length"]
     scores = {}
-    for shift in sorted({0, *shifts}):
+    for shift in shifts:
         for kind, windows in (("ref", reference_windows), ("alt", alternative_windows)):
             rows = (
                 model.score(windows(genome, alleles.take(np.arange(first, last)), length, shift))
