@@ -15,7 +15,12 @@ from motifloom.variants import Effects
 
 COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
 HEAD = f"##fileformat=VCFv4.2\n##contig=<ID=chr1>\n##contig=<ID=chr2>\n{COLUMNS}\n"
-BINARY = {"labels": "binary", "targets": ["TF"], "target_scale": 1.0}
+BINARY = {
+    "labels": "binary",
+    "targets": ["TF"],
+    "target_scale": 1.0,
+    "hyperparameters": {"length": 101},
+}
 SCORE = BINARY | {"labels": "score", "target_scale": 2000.0}
 KEY = "MOTIFLOOM_deepbind"
 
@@ -32,6 +37,7 @@ def models(monkeypatch):
     infos = {
         "binary": BINARY,
         "score": SCORE,
+        "short": BINARY | {"hyperparameters": {"length": 40}},
         "both": BINARY | {"targets": ["CTCF", "MYC"]},
     }
     monkeypatch.setattr(
@@ -39,9 +45,19 @@ def models(monkeypatch):
     )
 
 
-def scored(models, genome, alleles, shifts):
-    """Numbers that depend on the allele alone, as real ones do."""
-    n_targets = sum(len(model.info["targets"]) for model in models)
+class Scorer:
+    """Numbers that depend on the allele alone, as real ones do; best ones grow with the shifts."""
+
+    def __init__(self, models, genome, shifts):
+        self.n_targets = sum(len(model.info["targets"]) for model in models)
+        self.n_shifts = len(shifts)
+        assert shifts[0] == 0
+
+    def score(self, alleles):
+        return scored(alleles, self.n_targets, self.n_shifts)
+
+
+def scored(alleles, n_targets, n_shifts=1):
     t = np.arange(n_targets, dtype=np.float32)
     start = alleles.start[:, None].astype(np.float32)
     reference = start / 1024 + t
@@ -54,8 +70,8 @@ def scored(models, genome, alleles, shifts):
     return Effects(
         reference,
         alternative.astype(np.float32),
-        reference + 1,
-        (alternative + 1).astype(np.float32),
+        reference + n_shifts,
+        (alternative + n_shifts).astype(np.float32),
         position.astype(np.int64),
         strand.astype(np.int8),
         kernel.astype(np.int32),
@@ -84,7 +100,7 @@ def annotate(folder, variants, genome, weights=None, **settings):
     settings = {"n_null": 20, "calibrations": {"Reb1": calibration(folder / "c.json")}} | settings
     annotate_variants(
         variants, genome, weights or {"Reb1": "binary"}, outputs,
-        model=settings.pop("model", "deepbind"), score=scored, **settings,
+        model=settings.pop("model", "deepbind"), make_scorer=Scorer, **settings,
     )  # fmt: skip
     return outputs
 
@@ -171,6 +187,15 @@ def test_logits_of_a_multitask_network_are_log_odds(tmp_path, genome):
     assert [row[5] for row in rows] == ["CTCF", "MYC"]
     assert [row[8] for row in rows] == [row[9] for row in rows] == 2 * ["-0.2500"]
     assert "##INFO=<ID=MOTIFLOOM_danq_2016,Number=.,Type=String," in text_of(outputs["vcf"])
+
+
+def test_short_windows_take_the_shifts_that_fit(tmp_path, genome):
+    text = HEAD + record(genome, "chr1", 1028)
+    weights = {"a": "binary", "b": "short", "c": "binary"}
+    outputs = annotate(tmp_path, text, genome, weights, shifts=[-40, -10, 0, 10, 20, 40])
+    rows = [row.split("\t") for row in text_of(outputs["table"]).splitlines()[1:]]
+    assert [row[5] for row in rows] == ["a", "b", "c"]
+    assert [float(row[14]) - float(row[6]) for row in rows] == pytest.approx([6, 3, 6], abs=1e-3)
 
 
 def test_isotonic_log_odds_end_at_one_in_a_thousand(tmp_path, genome):
@@ -336,19 +361,20 @@ def test_a_mismatch_is_skipped_or_ends_the_job(tmp_path, genome):
 
 
 def test_a_failure_leaves_no_file(tmp_path, genome):
-    calls = []
+    class Failing(Scorer):
+        calls = 0
 
-    def failing(*arguments):
-        calls.append(1)
-        if len(calls) > 3:
-            raise InputError("no")
-        return scored(*arguments)
+        def score(self, alleles):
+            Failing.calls += 1
+            if Failing.calls > 3:
+                raise InputError("no")
+            return super().score(alleles)
 
     (tmp_path / "in.vcf").write_text(many(genome))
     with pytest.raises(InputError, match="no"):
         annotate_variants(
             tmp_path / "in.vcf", genome, {"Reb1": "binary"}, outputs_in(tmp_path / "out"),
-            model="deepbind", calibrations={}, n_null=5, score=failing, most_records=50,
+            model="deepbind", calibrations={}, n_null=5, make_scorer=Failing, most_records=50,
         )  # fmt: skip
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from motifloom.readers import read_aliases
 from motifloom.sequences import Genome
 from motifloom.threads import n_threads
 from motifloom.variant_rows import ENTRY, NUMBERS, SKIPPED, TABLE, Lines, Rows, Values
-from motifloom.variants import Effects, score_variants
+from motifloom.variants import Effects, VariantScorer
 from motifloom.vcf import (
     MISMATCH,
     REASONS,
@@ -45,7 +45,7 @@ _MOST_VALUES = 1 << 20  # alleles times targets that are held at a time
 _DIGITS = 4  # decimals of a logit; of scores as many behind the first digit of their spread
 _P_DIGITS = 6
 _LOG_SECONDS = 60.0
-Scorer = Callable[[Sequence, Genome, Alleles, Sequence[int]], Effects]
+MakeScorer = Callable[[Sequence, Genome, Sequence[int]], VariantScorer]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def annotate_variants(
     n_null: int = 10_000,
     mismatches: str = "skip",
     seed: int = 1,
-    score: Scorer = score_variants,
+    make_scorer: MakeScorer = VariantScorer,
     most_records: int = _MOST_RECORDS,
 ) -> None:
     """Score both alleles of all variants of a VCF or BCF with the models of one preset.
@@ -102,11 +102,8 @@ def annotate_variants(
     batch = max(1, min(most_records, _MOST_VALUES // len(targets)))
     read = _Reader(source, opened, read_aliases(aliases) if aliases else {}, batch)
     counts, sample = _survey(read, null_variants.Sample(n_null, seed), mismatches)
-
-    def effects(alleles: Alleles) -> Effects:
-        return score(list(models.values()), opened, alleles, shifts)
-
-    null = _null_differences(opened, sample, n_null, ignored, seed, effects, batch, counts)
+    scorer = _Scorers(list(models.values()), opened, shifts, make_scorer)
+    null = _null_differences(opened, sample, n_null, ignored, seed, scorer, batch, counts)
     key = info_key(model)
     decimals = _decimals(targets)
     names = [target.name for target in targets]
@@ -115,7 +112,7 @@ def annotate_variants(
         with _Writers(paths, source.header, names, decimals, key, model) as writers:
             n = counts.lines[0][1]
             for records, found in _shown(_ahead(read.batches()), n):
-                scored = effects(found.alleles)
+                scored = scorer.score(found.alleles)
                 values = _values(scored, targets, null, null_variants.class_of(found.alleles))
                 writers.write(records, found, values)
         write_table(counts.frame(), paths["summary"])
@@ -201,7 +198,7 @@ def _refuse_mismatch(read: _Reader, records: Records, row: int) -> None:
 
 
 def _null_differences(
-    genome: Genome, drawn: Sequence[Alleles], size: int, ignored, seed: int, effects, batch: int,
+    genome: Genome, drawn: Sequence[Alleles], size: int, ignored, seed: int, scorer, batch: int,
     counts: Counts,
 ) -> list[np.ndarray]:  # fmt: skip
     """Sizes of the score's changes by random variants of each class: float32 [T, n], rising."""
@@ -211,11 +208,41 @@ def _null_differences(
         counts.add(f"random variants: {name}", len(random))
         starts = range(0, max(len(random), 1), batch)
         parts = [
-            effects(random.take(np.arange(first, min(first + batch, len(random))))).difference
+            scorer.score(random.take(np.arange(first, min(first + batch, len(random))))).difference
             for first in starts
         ]
         found.append(np.sort(np.abs(np.concatenate(parts)).T, axis=1))
     return found
+
+
+class _Scorers:
+    """Scores models together, each with those shifts that leave the variant in its window."""
+
+    def __init__(self, models: Sequence, genome: Genome, shifts: Sequence[int], make: MakeScorer):
+        self._groups: dict[tuple[int, ...], list[int]] = {}
+        for number, model in enumerate(models):
+            half = model.info["hyperparameters"]["length"] // 2
+            fitting = tuple(shift for shift in shifts if 0 < abs(shift) < half)
+            self._groups.setdefault(fitting, []).append(number)
+        self._scorers = [
+            make([models[number] for number in numbers], genome, (0, *fitting))
+            for fitting, numbers in self._groups.items()
+        ]
+        sizes = [len(model.info["targets"]) for model in models]
+        columns = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+        own = [columns[number] for numbers in self._groups.values() for number in numbers]
+        self._order = np.argsort(np.concatenate(own))  # of columns as scored, those of the models
+
+    def score(self, alleles: Alleles) -> Effects:
+        """What all models say of n alleles, targets in the models' order."""
+        parts = [scorer.score(alleles) for scorer in self._scorers]
+        if len(parts) == 1:
+            return parts[0]
+        arrays = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts], axis=1)
+            for field in fields(Effects)
+        }
+        return Effects(**{name: array[:, self._order] for name, array in arrays.items()})
 
 
 def _values(
