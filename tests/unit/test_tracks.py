@@ -153,9 +153,24 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
             raise RuntimeError("closed")
 
     monkeypatch.setattr(pybigtools, "open", lambda path, mode="r": Full())
-    monkeypatch.setattr(tracks.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=100))
     blocks = [("chr1", 10, np.ones(3, np.float32))]
     with pytest.raises(InputError, match="no space is left"):
+        write_bigwig(blocks, {"chr1": 30}, tmp_path / "a.bw")
+
+
+def test_another_failure_of_the_writer_is_no_full_disk(tmp_path, monkeypatch):
+    class Panic(BaseException):
+        pass
+
+    class Broken:
+        def write(self, chroms, values):
+            next(values)
+            raise Panic("disconnected")
+
+    monkeypatch.setattr(pybigtools, "open", lambda path, mode="r": Broken())
+    blocks = [("chr1", 10, np.ones(3, np.float32))]
+    with pytest.raises(RuntimeError, match="disconnected"):
         write_bigwig(blocks, {"chr1": 30}, tmp_path / "a.bw")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from motifloom.files import InputError, atomic, write_table
+from motifloom.files import InputError, atomic, full_disk_noticed, write_table
 from motifloom.local_maxima import local_maxima
 from motifloom.sequences import Genome
 from motifloom.shuffled_genome import NAME
@@ -227,6 +227,7 @@ def write_sites(
     n_sites, span = 0, max(highest - lowest, np.finfo(np.float32).tiny)
     with ExitStack() as stack:
         listed, indexed = (stack.enter_context(atomic(path)) for path in (output, index))
+        stack.enter_context(full_disk_noticed(listed))
         with pysam.BGZFile(str(listed), "wb") as stream:
             for sites in chromosomes:
                 _check_length(sites)

@@ -5,10 +5,8 @@ bigWig (Kent et al. 2010, Bioinformatics 26:2204): one value a step of so many b
 chromosome maybe shorter. Steps in windows of too many N have none.
 """
 
-import errno
 import itertools
 import logging
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from motifloom import inference
-from motifloom.files import InputError, are_names, atomic, is_whole
+from motifloom.files import InputError, are_names, atomic, full_disk_noticed, is_whole
 from motifloom.folds import deal_chromosomes
 from motifloom.genome_scan import Stretch, scan_genome
 from motifloom.sequences import UNKNOWN, Genome
@@ -28,7 +26,6 @@ log = logging.getLogger(__name__)
 # Steps a block of a part: one target's share of a block is read with one disk access.
 BLOCK = 8192
 _READ = 1 << 20  # bases of a track that are read at a time, each as a float64
-_SPARE = 1 << 16  # bytes: a disk with less room has none
 
 
 @dataclass(frozen=True)
@@ -218,13 +215,8 @@ def write_bigwig(
 
     intervals = _Intervals(blocks, chroms)
     with atomic(output) as temporary:
-        try:
-            pybigtools.open(str(temporary), "w").write(dict(chroms), iter(intervals))
-        except BaseException as error:
-            # Its own failures are a RuntimeError or a panic, whatever was behind them.
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            _explain(intervals, temporary, error)
+        with full_disk_noticed(temporary):
+            _write_intervals(pybigtools.open(str(temporary), "w"), intervals, chroms)
         # An iterator that fails ends the file early without a word.
         if intervals.failure is not None:
             raise intervals.failure
@@ -233,6 +225,17 @@ def write_bigwig(
         written = pybigtools.open(str(temporary)).info()["summary"]["basesCovered"]
         if written != intervals.bases:
             raise RuntimeError(f"{output}: {written} bases were written of {intervals.bases}")
+
+
+def _write_intervals(writer, intervals: "_Intervals", chroms: Mapping[str, int]) -> None:
+    """Have pybigtools write the intervals; return too where the iterator failed or had none."""
+    try:
+        writer.write(dict(chroms), iter(intervals))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a RuntimeError, or a panic, which is no Exception
+        if intervals.bases and intervals.failure is None:
+            raise RuntimeError(f"the bigWig cannot be written ({error})") from error
 
 
 class _Intervals:
@@ -258,19 +261,11 @@ class _Intervals:
                 columns = (starts, ends, scores[known])
                 yield zip(itertools.repeat(chrom), *(c.tolist() for c in columns), strict=False)
                 former, first = chrom, first + len(scores)
+        except GeneratorExit:  # the writer failed
+            raise
         except BaseException as error:
             self.failure = error
             raise
-
-
-def _explain(intervals: _Intervals, path: Path, error: BaseException) -> None:
-    """Raise what was behind a failure to write; return where the file had no interval at all."""
-    if intervals.failure is not None:
-        raise intervals.failure from error
-    if shutil.disk_usage(path.parent).free < _SPARE:
-        raise OSError(errno.ENOSPC, "no space left on device", str(path)) from error
-    if intervals.bases:
-        raise RuntimeError(f"{path}: cannot be written as a bigWig ({error})") from error
 
 
 class Track:
