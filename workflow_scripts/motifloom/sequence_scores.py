@@ -73,9 +73,10 @@ def score_sequences(
     differ in length where the network takes any length, as every DeepBind does from its kernel's
     up. Raises InputError, naming the sequence, for other lengths and letters that are none.
 
-    >>> score_sequences("results/example/models/deepbind/GATA1", ["AGATAAGG" * 4, "ACCT" * 8])
-    ... # doctest: +SKIP
-    array([[ 3.1], [-6.5]], dtype=float32)
+    By a model of yeast's Reb1, whose motif is TTACCCG:
+
+    >>> score_sequences("results/yeast/models/deepbind/Reb1", ["CGTTACCCGGAAT", "TTAGGCGGATTACCA"])
+    array([[ 2.19], [-0.37]], dtype=float32)
     """
     if isinstance(model, str | Path):
         model = inference.load(model)
