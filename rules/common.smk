@@ -150,12 +150,14 @@ HELD_OUT = {
 VARIANT_MODELS = config["variants"]["models"] or [*PRESETS[:1], *MULTITASK]
 
 
-def variant_datasets(model):
-    """The datasets (or "multitask") whose models of a preset score variants: all of DNA.
+def is_multitask(model):
+    """Whether a preset stands for its multi-task network; in use both ways it does."""
+    return model in MULTITASK
 
-    A preset in use both ways stands for the multi-task network.
-    """
-    if model in MULTITASK:
+
+def variant_datasets(model):
+    """The datasets (or "multitask") whose models of a preset score variants: all of DNA."""
+    if is_multitask(model):
         return ["multitask"]
     return [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
 
@@ -575,11 +577,6 @@ def multitask_memory(wildcards, input, attempt):
     process = 4000 if config["device"] == "cpu" else 7000
     labels = 2 * os.path.getsize(input.store) / 1e6
     return int(config["training"]["devices"] * process + labels) * 2 ** (attempt - 1)
-
-
-def is_multitask(model):
-    """Whether tracks of a model are those of a multi-task network; window networks come first."""
-    return model not in [*PRESETS, *WINDOW_NETWORKS]
 
 
 def track_step(wildcards):
