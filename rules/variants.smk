@@ -19,6 +19,12 @@ rule annotate_variants:
         vcf_index=f"{RESULTS}/variants/{{variants}}/{{model}}.vcf.gz.tbi",
         table=f"{RESULTS}/variants/{{variants}}/{{model}}.tsv.gz",
         table_index=f"{RESULTS}/variants/{{variants}}/{{model}}.tsv.gz.tbi",
+        top=report(
+            f"{RESULTS}/variants/{{variants}}/{{model}}.top.tsv",
+            caption="../report/strongest.rst",
+            category="Variants",
+            labels={"file": "{variants}", "model": "{model}"},
+        ),
         skipped=f"{RESULTS}/variants/{{variants}}/{{model}}.skipped.tsv",
         summary=report(
             f"{RESULTS}/variants/{{variants}}/{{model}}.summary.tsv",

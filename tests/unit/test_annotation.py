@@ -87,7 +87,8 @@ def calibration(path, fitted=PLATT):
 
 
 def outputs_in(folder):
-    names = ("a.vcf.gz", "a.vcf.gz.tbi", "a.tsv.gz", "a.tsv.gz.tbi", "skipped.tsv", "summary.tsv")
+    names = ("a.vcf.gz", "a.vcf.gz.tbi", "a.tsv.gz", "a.tsv.gz.tbi")
+    names += ("top.tsv", "skipped.tsv", "summary.tsv")
     return dict(zip(OUTPUTS, (folder / name for name in names), strict=True))
 
 
@@ -303,10 +304,22 @@ def test_the_table_is_queried_by_place(tmp_path, genome):
             assert list(table.fetch(chrom, first, last)) == expected
 
 
+def test_the_strongest_rows_are_the_tables(tmp_path, genome):
+    weights = {"a": "binary", "b": "score"}
+    outputs = annotate(tmp_path, many(genome), genome, weights, most_records=50)
+    header, *rows = text_of(outputs["table"]).splitlines()
+    top_header, *top = text_of(outputs["top"]).splitlines()
+    assert f"#{top_header}" == header
+    assert set(top) <= set(rows) and len(top) == 200
+    p = [float(row.split("\t")[10]) for row in top]
+    assert p == sorted(p)
+
+
 def test_an_empty_file_gives_headers(tmp_path, genome):
     outputs = annotate(tmp_path, HEAD, genome)
     assert text_of(outputs["vcf"]).splitlines()[-1] == COLUMNS
     assert text_of(outputs["table"]) == "\t".join(TABLE) + "\n"
+    assert text_of(outputs["top"]) == "\t".join(TABLE)[1:] + "\n"
     with pysam.TabixFile(str(outputs["table"])) as table:
         assert table.contigs == []
     assert bgzf.is_whole(outputs["table"])

@@ -23,6 +23,7 @@ from motifloom.counts import Counts
 from motifloom.files import InputError, atomic, write_table
 from motifloom.readers import read_aliases
 from motifloom.sequences import Genome
+from motifloom.strongest import Strongest
 from motifloom.threads import n_threads
 from motifloom.variant_rows import ENTRY, NUMBERS, SKIPPED, TABLE, Lines, Rows, Values
 from motifloom.variants import Effects, VariantScorer
@@ -39,7 +40,7 @@ from motifloom.vcf import (
 
 log = logging.getLogger(__name__)
 
-OUTPUTS = ("vcf", "vcf_index", "table", "table_index", "skipped", "summary")
+OUTPUTS = ("vcf", "vcf_index", "table", "table_index", "top", "skipped", "summary")
 _MOST_RECORDS = 65536
 _MOST_VALUES = 1 << 20  # alleles times targets that are held at a time
 _DIGITS = 4  # decimals of a logit; of scores as many behind the first digit of their spread
@@ -53,11 +54,13 @@ class Target:
     """One thing that a model scores: a dataset's name, and how its scores are read.
 
     `fitted` is the map from scores to probabilities, "logit" of scores that are log-odds already,
-    or None where there is none; `decimals` are those that its scores are written with.
+    or None where there is none; `scale` is what its scores' differences are compared in, 1 of
+    logits; `decimals` are those that its scores are written with.
     """
 
     name: str
     fitted: Mapping | str | None
+    scale: float
     decimals: int
 
     def log_odds(self, scores: np.ndarray) -> np.ndarray:
@@ -109,14 +112,16 @@ def annotate_variants(
     key = info_key(model)
     decimals = _decimals(targets)
     names = [target.name for target in targets]
+    strongest = Strongest([target.scale for target in targets])
     with ExitStack() as stack:
         paths = {name: stack.enter_context(atomic(outputs[name])) for name in OUTPUTS}
-        with _Writers(paths, source.header, names, decimals, key, model) as writers:
+        with _Writers(paths, source.header, names, decimals, key, model, strongest) as writers:
             n = counts.lines[0][1]
             for records, found in _shown(_ahead(read.batches()), n):
                 scored = scorer.score(found.alleles)
                 values = _values(scored, targets, null, null_variants.class_of(found.alleles))
                 writers.write(records, found, values)
+        strongest.write(paths["top"])
         write_table(counts.frame(), paths["summary"])
 
 
@@ -133,12 +138,12 @@ def _targets(models: Mapping, calibrations: Mapping, preset: str) -> list[Target
         spread = float(info.get("target_scale", 1.0))
         decimals = int(np.clip(_DIGITS - np.floor(np.log10(spread)), 1, 12))
         if name == "multitask":
-            found += [Target(one, "logit", decimals) for one in info["targets"]]
+            found += [Target(one, "logit", spread, decimals) for one in info["targets"]]
             continue
         fitted = None
         if info["labels"] == "binary" and name in calibrations:
             fitted = calibration.read_maps(calibrations[name])["models"].get(preset)
-        found.append(Target(name, fitted, decimals))
+        found.append(Target(name, fitted, spread, decimals))
     if not found:
         raise InputError(f"{preset}: there is no model to score variants with")
     return found
@@ -316,8 +321,9 @@ def _shown(batches: Iterator, total: int) -> Iterator:
 class _Writers:
     """The three files of lines under way, each written by a thread of its own."""
 
-    def __init__(self, paths, header, names, decimals, key: str, model: str):
+    def __init__(self, paths, header, names, decimals, key: str, model: str, strongest: Strongest):
         self._paths, self._header, self._key, self._model = paths, header, key, model
+        self._strongest = strongest
         replaced = header.has_info(key)
         self._rows = [Rows(names, decimals, key, replaced) for _ in range(3)]
         self._indices = (tabix.Index(), tabix.Index())
@@ -344,7 +350,8 @@ class _Writers:
         (vcf, table, skipped), (vcf_index, table_index) = self._rows, self._indices
         begins, ends = spans_of(records)
         of_all, of_scored = np.arange(len(records)), found.record
-        lines = vcf.vcf(records, found, values), table.table(records, found, values)
+        rows = self._strongest.passing(table.table(records, found, values), values)
+        lines = vcf.vcf(records, found, values), rows
         tasks = (
             partial(_write_indexed, self._vcf, vcf_index, lines[0], of_all, records, begins, ends),
             partial(
