@@ -136,7 +136,34 @@ const learningChart = (element) => {
   ] };
 };
 
-const charts = { pair: pairChart, sites: sitesChart, reliability: reliabilityChart, learning: learningChart };
+const calledChart = (element) => {
+  const model = chosen("called", "model");
+  const rows = data.called.filter((row) => row.model === model && row.split === chosen("called", "split"));
+  const values = rows.flatMap(({ own, matrix, ...row }) => [[model, own], ["PWM", matrix]]
+    .filter(([, rates]) => rates)
+    .map(([by, [recall, precision, f1]]) => ({ ...row, by, recall, precision, f1 })));
+  const both = rows.filter(({ matrix }) => matrix);
+  const better = both.filter(({ own, matrix }) => own[2] > matrix[2]).length;
+  document.getElementById("words-called").textContent = !values.length ? "No dataset has both." : both.length
+    ? `Filled: ${model}; rings: the known matrix (PWM) of the same dataset. F1 is higher with ${model} on ${better} of ${both.length} datasets.`
+    : `A point a dataset.`;
+  if (!values.length) return null;
+  const scale = { domain: [0, 1] };
+  const x = quantity("recall", "Recall: share of the peaks that are found", scale);
+  const y = quantity("precision", "Precision: share of the sites at a peak", scale);
+  const tooltip = [{ field: "dataset", title: "Dataset" }, { field: "by", title: "Sites of" },
+    ...["precision", "recall"].map((field) => ({ field, title: field === "recall" ? "Recall" : "Precision", format: ".3f" })),
+    { field: "f1", title: "F1", format: ".3f" }];
+  return { width: side(element), height: side(element), layer: [
+    { data: { values }, mark: { type: "line", color: colour("soft"), opacity: 0.35, strokeWidth: 1 },
+      encoding: { x, y, detail: { field: "dataset" } } },
+    { data: { values: values.filter(({ by }) => by !== model) },
+      mark: { type: "point", filled: false, size: 45, color: colour("soft"), cursor: "pointer" }, encoding: { x, y, tooltip } },
+    { data: { values: values.filter(({ by }) => by === model) }, ...dots({ x, y, tooltip }) },
+  ] };
+};
+
+const charts = { called: calledChart, pair: pairChart, sites: sitesChart, reliability: reliabilityChart, learning: learningChart };
 const drawn = new Map();
 
 const draw = async (name) => {
@@ -171,6 +198,12 @@ const offerModels = (chart) => {
 };
 
 const prepare = {
+  called: () => {
+    const splits = distinct(data.called.map(({ split }) => split));
+    offer("called", "split", splits, splits[0]);
+    const models = distinct(data.called.map(({ model }) => model));
+    offer("called", "model", models, models[0]);
+  },
   pair: () => offerModels("pair"),
   sites: () => offerModels("sites"),
   reliability: () => {

@@ -75,23 +75,26 @@ const listSections = (api) => {
   drawWhenSeen(document.getElementById("table"));
 };
 
-const startTable = () => {
-  const table = document.getElementById("table");
+const tables = {
+  table: {
+    noun: "dataset", search: "Search the results", hint: "Search dataset, TF or match",
+    onDraw: listSections, searched: true,
+  },
+  "sites-table": { noun: "row", search: "Search the sites", hint: "Search dataset, TF or model" },
+};
+
+// DataTables on a table of the page, which stays in its box that scrolls sideways.
+const startTable = (table, { noun, search, hint, onDraw, searched }) => {
   const $ = window.jQuery;
-  const orders = $.fn.dataTable.ext.type.order;
-  for (const [kind, compare] of [["number", compareNumbers], ["text", words.compare]]) {
-    orders[`page-${kind}-asc`] = emptyLast(compare, 1);
-    orders[`page-${kind}-desc`] = emptyLast(compare, -1);
-  }
   const columns = [...table.tHead.rows[0].cells].map(({ dataset: { kind, first } }) => ({
     type: `page-${kind}`,
     orderable: Boolean(first),
     orderSequence: first === "descending" ? ["desc", "asc"] : ["asc", "desc"],
   }));
   const many = table.tBodies[0].rows.length > 50;
-  const scroll = document.getElementById("results-box");
+  const scroll = table.parentElement;
   scroll.replaceWith(table);
-  $(table).on("draw.dt", () => listSections($(table).DataTable()));
+  if (onDraw) $(table).on("draw.dt", () => onDraw($(table).DataTable()));
   $(table).DataTable({
     columns,
     order: [],
@@ -100,17 +103,17 @@ const startTable = () => {
     pageLength: 25,
     lengthMenu: [25, 50, 100, { label: "all", value: -1 }],
     language: {
-      search: "Search the results",
-      searchPlaceholder: "Search dataset, TF or match",
-      info: many ? "_START_–_END_ of _TOTAL_ datasets" : "_TOTAL_ datasets",
-      infoEmpty: "No dataset",
+      search,
+      searchPlaceholder: hint,
+      info: many ? `_START_–_END_ of _TOTAL_ ${noun}s` : `_TOTAL_ ${noun}s`,
+      infoEmpty: `No ${noun}`,
       infoFiltered: "(of _MAX_)",
-      zeroRecords: "No dataset holds these words.",
+      zeroRecords: `No ${noun} holds these words.`,
       lengthMenu: "Rows _MENU_",
     },
     layout: {
-      topStart: "search",
-      topEnd: "info",
+      topStart: searched || many ? "search" : null,
+      topEnd: searched || many ? "info" : null,
       bottomStart: many ? "pageLength" : null,
       bottomEnd: many ? "paging" : null,
     },
@@ -120,7 +123,15 @@ const startTable = () => {
 };
 
 document.addEventListener("tables-ready", () => {
-  startTable();
+  const orders = window.jQuery.fn.dataTable.ext.type.order;
+  for (const [kind, compare] of [["number", compareNumbers], ["text", words.compare]]) {
+    orders[`page-${kind}-asc`] = emptyLast(compare, 1);
+    orders[`page-${kind}-desc`] = emptyLast(compare, -1);
+  }
+  for (const [id, settings] of Object.entries(tables)) {
+    const table = document.getElementById(id);
+    if (table) startTable(table, settings);
+  }
   follow();
 });
 window.addEventListener("beforeprint", () => {

@@ -62,6 +62,13 @@ REPORTED = [
     *expand(f"{RESULTS}/models/{PRESETS[0]}/{{dataset}}/card.json", dataset=DATASETS),
     *CROSS_VALIDATION,
     *LEARNING_CURVE,
+    *TRACKS,
+    *expand(
+        f"{RESULTS}/variants/{{variants}}/{{model}}.{{table}}.tsv",
+        variants=config["variants"]["files"],
+        model=VARIANT_MODELS,
+        table=["summary", "top"],
+    ),
 ]
 
 

@@ -42,9 +42,42 @@ def page_file(tmp_path_factory):
         # Hundreds of small files need not reach the disk.
         patch.setattr(os, "fsync", lambda descriptor: None)
         given = atlas.simulate(folder / "results", N_DATASETS)
+        given["inputs"] += write_sites(folder / "results", atlas.write)
+        given["inputs"] += write_variants(folder / "results", atlas.write)
     given["sheet"][1]["tf"] = HOSTILE
     write_page(folder / "report.html", **given)
     return folder / "report.html"
+
+
+def write_sites(folder, write):
+    """Sites of ten datasets, better than those of the matrix in seven of them."""
+    rows = [
+        {"dataset": f"TF{i:03d}", "tf": f"Tf{i:03d}", "model": model, "preset": model,
+         "split": split, "n_sites": 7 * i, "n_peaks": 100, "found": i, "tolerance": 50,
+         "threshold_by": "validation", "note": ""}
+        | {f"{rate}{end}": 0.9 - i / 20 if model == "deepbind" else 0.52
+           for rate in ("precision", "recall", "f1") for end in ("", "_low", "_high")}
+        for i in range(1, 11)
+        for model in ("deepbind", "pwm")
+        for split in ("validation", "test")
+    ]  # fmt: skip
+    write(rows, folder / "sites.tsv")
+    return [folder / "sites.tsv"]
+
+
+def write_variants(folder, write):
+    """Counts and strongest effects of a file of variants."""
+    base = folder / "variants" / "mine"
+    write([{"stage": "records", "count": 12}, {"stage": "scored", "count": 12}],
+          base / "deepbind.summary.tsv")  # fmt: skip
+    rows = [
+        {"chrom": "chr1", "pos": 100 * i, "id": HOSTILE, "ref": "A" * i, "alt": "C",
+         "dataset": "TF001", "reference": 3.5, "alternative": 1.25, "difference": -2.25,
+         "log_odds": -4.5, "p": 0.0001 * i, "strand": "+", "position": 100 * i - 3}
+        for i in range(1, 31)
+    ]  # fmt: skip
+    write(rows, base / "deepbind.top.tsv")
+    return [base / "deepbind.summary.tsv", base / "deepbind.top.tsv"]
 
 
 @pytest.fixture
@@ -156,6 +189,32 @@ def test_figures_follow_their_selects(opened):
     expect(page.locator("#chart-pair")).to_contain_text("k-mers, AUROC")
     assert "DeepBind is above k-mers" in words.inner_text()
     assert page.locator("#chart-pair .mark-symbol path").count() == N_DATASETS
+
+
+def test_sites_are_sorted_and_drawn_beside_the_matrix(opened):
+    page = opened()
+    expect(page.locator("#sites-table tbody tr")).to_have_count(20)
+    rows = page.locator("#sites-table tbody tr > :first-child")
+    assert rows.all_inner_texts()[:2] == ["TF001", "TF002"]
+    page.locator("#sites-table thead th").nth(5).click()
+    assert rows.all_inner_texts()[:4] == ["TF010", "TF010", "TF009", "TF009"]
+    page.locator("#chart-called").scroll_into_view_if_needed()
+    page.locator("#chart-called svg").wait_for()
+    assert page.locator("#chart-called .mark-symbol path").count() == 20
+    assert "F1 is higher with DeepBind on 7 of 10 datasets" in (
+        page.locator("#words-called").inner_text()
+    )
+    page.select_option("select[data-chart=called][data-name=split]", "validation")
+    expect(page.locator("#chart-called .mark-symbol path")).to_have_count(20)
+    page.locator("#sites-table tbody a").first.click()
+    page.locator("#dataset-TF010 .inside").wait_for()
+
+
+def test_strongest_effects_are_listed(opened):
+    page = opened()
+    assert page.locator("#variants-1 tbody tr").count() == 20
+    assert HOSTILE in page.locator("#variants-1 tbody tr").first.inner_text()
+    assert page.evaluate("window.harmed") is None
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

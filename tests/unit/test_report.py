@@ -186,6 +186,66 @@ def test_cross_validation_has_a_section_of_its_own(make):
     assert 'aria-labelledby="folds"' not in make()
 
 
+SITES = {
+    "dataset": "reb1", "tf": "Reb1", "n_sites": 120, "n_peaks": 200, "precision": 0.625,
+    "precision_low": 0.5, "precision_high": 0.7, "recall": 0.375, "recall_low": 0.3,
+    "recall_high": 0.4, "f1": 0.46875, "f1_low": 0.4, "f1_high": 0.5, "threshold": 2.5,
+    "threshold_by": "validation", "tolerance": 50, "note": "",
+}  # fmt: skip
+
+
+def section_of(html, name):
+    return re.search(rf'<section aria-labelledby="{name}">.*?</section>', html, re.S)[0]
+
+
+def test_called_sites_have_a_section_of_their_own(make):
+    rows = [SITES | {"model": "deepbind", "split": split} for split in ("validation", "test")]
+    rows += [SITES | {"model": "pwm", "split": "test", "f1": 0.25}]
+    configuration = {"splits": {"test": {"chromosomes": ["chrIV"]}}, "tracks": {"fdr": 0.05}}
+    html = make({"sites.tsv": rows}, configuration=configuration)
+    assert Page(html).well_formed
+    section = section_of(html, "genome")
+    for shown in (
+        "(test: chrIV)", "at most 50 bases away", "best F1 on the validation chromosomes",
+        "0.625<small>0.500–0.700</small>", "PWM is the dataset’s known matrix", 'id="chart-called"',
+        '<a href="#dataset-reb1">reb1</a>', 'data-order="0.46875">0.469',
+    ):  # fmt: skip
+        assert shown in section
+    assert "against shuffled sequence" not in section
+    assert section.count("<tr data-section=") == 2
+    assert 'aria-labelledby="comparison"' not in html
+    assert 'aria-labelledby="genome"' not in make()
+
+
+def test_thresholds_from_shuffled_sequence_are_told(make):
+    row = SITES | {"model": "deepbind", "split": "test", "threshold_by": "fdr"}
+    section = section_of(
+        make({"sites.tsv": [row]}, configuration={"tracks": {"fdr": 0.1}}), "genome"
+    )
+    assert "Each model’s threshold is the lowest score with q up to 0.1" in section
+    assert "validation chromosomes" not in section and "PWM" not in section
+
+
+def test_variants_have_a_section_of_their_own(make):
+    effect = {"chrom": "chrIV", "pos": 12345, "id": HOSTILE, "ref": "A", "alt": "C",
+              "dataset": "reb1", "reference": 4.25, "alternative": -1.5, "difference": -5.75,
+              "log_odds": None, "p": 0.0001, "strand": "+", "position": 12340}  # fmt: skip
+    stages = {"records": 2, "scored": 1, "skipped: breakend": 1}
+    files = {
+        f"variants/{HOSTILE[:8]}/deepbind.summary.tsv": [
+            {"stage": stage, "count": count} for stage, count in stages.items()
+        ],
+        f"variants/{HOSTILE[:8]}/deepbind.top.tsv": [effect],
+    }
+    html = make(files)
+    assert Page(html).well_formed
+    section = section_of(html, "variants")
+    for shown in ("12,345", "&lt;script&gt;alert(", "−5.75", "1.0e-4", "1 breakend"):
+        assert shown in section
+    assert "<script>alert" not in section
+    assert 'aria-labelledby="variants"' not in make()
+
+
 def test_a_network_without_convolution_is_told(make):
     note = {"kernels": 0, "motifs": 0, "note": "no kernels: lstm has no convolution"}
     html = make({"motifs/lstm/reb1/summary.tsv": [note]}, models=[("lstm", "reb1")])
@@ -253,7 +313,7 @@ def test_captions_are_valid(path, wildcards):
     docutils = pytest.importorskip("docutils.core")
     text = path.read_text(encoding="utf-8")
     if "wildcards.dataset is defined" not in text and "wildcards" in text:
-        wildcards = {"dataset": "HNF4A_*x"}
+        wildcards = dict.fromkeys(re.findall(r"wildcards\.(\w+)", text), "HNF4A_*x")
     # As Snakemake renders them.
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
     snakemake = SimpleNamespace(

@@ -18,6 +18,7 @@ from motifloom.report_images import embedded, packed, read_svg
 from motifloom.report_motifs import CARDS_PER_NETWORK, dataset_motifs, run_families
 from motifloom.report_results import LEGEND, negatives_sentence, result_columns, summary
 from motifloom.report_run import Run
+from motifloom.report_sites import Called, called_sites, site_table
 from motifloom.report_tables import plain_table
 from motifloom.report_values import (
     NONE,
@@ -29,6 +30,7 @@ from motifloom.report_values import (
     plural,
     text,
 )
+from motifloom.report_variants import annotated, counts_table
 
 PAGE_FILES = (
     "page.html.jinja", "section.html.jinja", "macros.html.jinja", "page.css", "page.js",
@@ -64,11 +66,13 @@ def write_page(
     run, sheet, models = Run.of(results, inputs), [dict(row) for row in sheet], list(models)
     environment = template_environment(templates)
     entries = make_entries(run, sheet, models)
-    view = run_view(run, entries, models) | {
+    called = called_sites(run.rows("sites.tsv"), {entry.name: entry.anchor for entry in entries})
+    view = run_view(run, entries, models, called) | {
         "title": title,
         "configuration": "\n".join(configuration_lines(configuration)),
         "versions": list(versions.items()),
         "packed_sections": packed_sections(environment, entries),
+        "sites": site_table(called, configuration),
     }
     write_text(environment.get_template("page.html.jinja").render(view), output)
 
@@ -112,13 +116,15 @@ def packed_sections(environment: jinja2.Environment, entries: list[Entry]) -> li
     ]
 
 
-def run_view(run: Run, entries: list[Entry], models: list[tuple[str, str]]) -> dict[str, Any]:
+def run_view(
+    run: Run, entries: list[Entry], models: list[tuple[str, str]], called: list[Called]
+) -> dict[str, Any]:
     """What the page shows of the run as a whole, by the names that the template uses."""
     metrics = run.rows("metrics.tsv")
     columns = result_columns(entries)
-    rows = [(entry, [column.make(entry) for column in columns]) for entry in entries]
-    cells = [cell for _, row in rows for cell in row]
-    charts = chart_data(run, entries)
+    rows = [[column.make(entry) for column in columns] for entry in entries]
+    cells = [cell for row in rows for cell in row]
+    charts = chart_data(run, entries, called)
     drawn = any(charts.values())
     return {
         "entries": entries,
@@ -129,6 +135,7 @@ def run_view(run: Run, entries: list[Entry], models: list[tuple[str, str]]) -> d
         "spread": any(cell.spread for cell in cells),
         "charts": inert_json(charts) if drawn else "",
         "charts_shown": {name: bool(values) for name, values in charts.items()},
+        "compared": any(values for name, values in charts.items() if name != "called"),
         "figures_script": figures_script() if drawn else "",
         "tables_script": tables_script() if entries else "",
         "comparison": embedded(read_svg(run.path("evaluation/comparison.svg"))),
@@ -168,6 +175,8 @@ def tables_view(run: Run, metrics: list[Row], entries: list[Entry]) -> dict[str,
         "without_folds": names_without(entries, folds),
         "networks": networks,
         "layers": layers,
+        "variants": annotated(run),
+        "variant_counts": counts_table(run),
     }
 
 

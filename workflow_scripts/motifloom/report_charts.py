@@ -11,6 +11,7 @@ from typing import Any
 
 from motifloom.report_datasets import Entry, sites_of
 from motifloom.report_run import Run, grouped
+from motifloom.report_sites import Called, site_points
 from motifloom.report_values import (
     EXAMPLE_NAMES,
     NEGATIVE_NAMES,
@@ -24,13 +25,14 @@ from motifloom.report_values import (
 CHART_METRICS = ("auroc", "auprc", "pearson")
 
 
-def chart_data(run: Run, entries: list[Entry]) -> dict[str, Any]:
-    """What the figures show: points of metrics, reliability, bands and learning curves."""
+def chart_data(run: Run, entries: list[Entry], called: list[Called]) -> dict[str, Any]:
+    """What the figures show: metrics, reliability, bands, learning curves and called sites."""
     return {
         "points": points(entries),
         "reliability": reliability(run, entries),
         "bands": bands(run.rows("bands.tsv")),
         "learning": learning(run.rows("learning_curve.tsv")),
+        "called": site_points(called),
     }
 
 

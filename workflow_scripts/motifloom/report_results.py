@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from motifloom.report_datasets import Entry
 from motifloom.report_tables import members_alone
@@ -60,17 +61,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the results table.
+    """One column of the results table, or of another that is sorted like it.
 
-    `kind` is text, number or logo; `first` the direction of its first sorting; `make` turns a
-    dataset's `Entry` into the cell.
+    `kind` is text, number or logo; `first` the direction of its first sorting; `make` turns what
+    a row is of, here a dataset's `Entry`, into the cell.
     """
 
     label: str
     detail: str
     kind: str
     first: str
-    make: Callable[["Entry"], Cell]
+    make: Callable[[Any], Cell]
 
 
 def score_cell(row: Row, metric: str, reference: Row | None = None) -> Cell:
