@@ -11,7 +11,8 @@ SEED ?= 1
 ON_RUNS := PYTHONPATH=workflow_scripts $(BIN)/python -m motifloom
 
 .PHONY: run test yeast encode bench bench-scale lint format clean \
-	reproduce freeze check chaos bench-overhead test-slurm fuzz
+	reproduce freeze check chaos bench-overhead bench-demands fuzz \
+	test-slurm test-tutorial test-example test-yeast
 
 run: $(VENV)/installed
 	$(BIN)/snakemake --cores $(CORES)
@@ -38,12 +39,33 @@ test-slurm: $(VENV)/installed
 	tests/slurm/install.sh
 	$(BIN)/python -m pytest tests/slurm
 
+# Every command of docs/tutorial.md, in its order; needs the folder of yeast data.
+test-tutorial: $(VENV)/installed
+	YEAST="$(abspath $(YEAST))" $(BIN)/python -m pytest tests/tutorial
+
+# After make run: whether its models know the variants that break or create planted sites.
+test-example: $(VENV)/installed
+	$(BIN)/python -m pytest tests/example
+
+# Whether variants of real sites are scored as maps of substitutions have them. Two models are
+# trained where make yeast was not run.
+test-yeast: $(VENV)/installed
+	$(BIN)/snakemake --cores $(CORES) --configfile config/yeast/config.yaml \
+		$(shell test -d "$(YEAST)" && echo '--config "data_folder=$(YEAST)"') -- \
+		results/yeast/models/deepbind/Reb1/weights.safetensors \
+		results/yeast/models/deepbind/Abf1/weights.safetensors
+	$(BIN)/python -m pytest tests/yeast
+
 # Kills at random moments; every run must come to the results of an undisturbed one.
 chaos: $(VENV)/installed
 	$(BIN)/python tests/chaos/chaos.py --kills $(KILLS) --seed $(SEED)
 
 bench: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/bench.py --output results/bench.tsv
+
+# Whole jobs: a million variants, and yeast's genome, by thirteen models.
+bench-demands: $(VENV)/installed
+	$(BIN)/python tests/benchmarks/demands.py
 
 # Human scale: writes 8 GB to results/scale, where the simulated inputs are kept for the next run.
 bench-scale: $(VENV)/installed
@@ -65,7 +87,7 @@ check: $(VENV)/installed
 bench-overhead: $(VENV)/installed
 	$(BIN)/python tests/benchmarks/overhead.py --output results/overhead.tsv
 
-# Damaged files for every reader, 130,000 of them, then damaged configs; failing ones are kept.
+# Damaged files for every reader, 152,000 of them, then damaged configs; failing ones are kept.
 fuzz: $(VENV)/installed
 	$(BIN)/python tests/fuzz/fuzz.py --seed $(SEED) --folder results/fuzz
 	$(BIN)/python tests/fuzz/whole.py --seed $(SEED)

@@ -23,6 +23,8 @@ include: "rules/motifs.smk"
 include: "rules/attribution.smk"
 include: "rules/scores.smk"
 include: "rules/variants.smk"
+include: "rules/tracks.smk"
+include: "rules/regions.smk"
 include: "rules/sharing.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
@@ -45,6 +47,8 @@ rule all:
         ATTRIBUTIONS,
         SCORES,
         VARIANTS,
+        TRACKS,
+        REGIONS,
         SHARED,
         CROSS_VALIDATION,
         LEARNING_CURVE,
@@ -62,3 +66,4 @@ localrules:
     draw_comparison,
     assign_folds,
     collect_folds,
+    collect_sites,

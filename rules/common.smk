@@ -139,17 +139,25 @@ CROSS_VALIDATION = [f"{RESULTS}/cross_validation.tsv"] if FOLDS else []
 SHARES = sorted(config["evaluation"]["learning_curve"])
 SHARE = f"{RESULTS}/learning_curve/{{share}}"
 LEARNING_CURVE = [f"{RESULTS}/learning_curve.tsv"] if SHARES else []
+# The splits of whole chromosomes: their names.
+HELD_OUT = {
+    name: config["splits"][name]["chromosomes"]
+    for name in ("validation", "test")
+    if config["splits"][name]["by"] == "chromosomes"
+}
 
 # The presets that variants are scored with.
 VARIANT_MODELS = config["variants"]["models"] or [*PRESETS[:1], *MULTITASK]
 
 
-def variant_datasets(model):
-    """The datasets (or "multitask") whose models of a preset score variants: all of DNA.
+def is_multitask(model):
+    """Whether a preset stands for its multi-task network; in use both ways it does."""
+    return model in MULTITASK
 
-    A preset in use both ways stands for the multi-task network.
-    """
-    if model in MULTITASK:
+
+def variant_datasets(model):
+    """The datasets (or "multitask") whose models of a preset score variants: all of DNA."""
+    if is_multitask(model):
         return ["multitask"]
     return [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
 
@@ -176,6 +184,12 @@ def check_config():
     peaks = any(line["kind"] == "peaks" for line in DATASETS.values())
     if peaks and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
+    if config["regions"] and not config["genome"]["fasta"]:
+        raise WorkflowError("genome: fasta is not set, but regions need a genome")
+    if config["regions"] and all(line["alphabet"] != "dna" for line in DATASETS.values()):
+        raise WorkflowError(
+            "regions: no dataset is of DNA, whose models score them; add one, or empty regions"
+        )
     splits = config["splits"]
     by_chromosome = [splits[name]["by"] == "chromosomes" for name in ("test", "validation")]
     if trained and not all(by_chromosome):
@@ -206,9 +220,11 @@ def check_config():
         raise WorkflowError(
             "multitask: context must be the bin and the same number of bases on both sides of it"
         )
+    check_tracks()
     for key, files in (
         ("score", config["score"]),
         ("variants: files", config["variants"]["files"]),
+        ("regions", config["regions"]),
     ):
         if len({name.lower() for name in files}) < len(files):
             raise WorkflowError(
@@ -246,6 +262,45 @@ def check_variants():
         )
 
 
+def check_tracks():
+    """The same of `tracks`: its models must be in use, its datasets peaks on DNA."""
+    asked = config["tracks"]
+    used = [*PRESETS, *WINDOW_NETWORKS, *MULTITASK]
+    unused = [model for model in asked["models"] if model not in used]
+    if unused:
+        raise WorkflowError(
+            f"tracks: models: {unused[0]!r} is trained on nothing; name it in models: deepbind,"
+            " windows or multitask (which needs multitask: datasets), or take it out"
+        )
+    for name in asked["datasets"] or []:
+        if name not in DATASETS:
+            raise WorkflowError(
+                f"tracks: datasets: {name!r} is not in {config['datasets']}; add the line or take"
+                " the name out of the list"
+            )
+        if not is_tracked(name):
+            raise WorkflowError(
+                f"tracks: datasets: {name!r} has no peaks of DNA; tracks are judged by peaks, so"
+                " take it out of the list"
+            )
+    if asked["models"] and not any(map(is_tracked, DATASETS)):
+        raise WorkflowError(
+            "tracks: models are named, but no dataset has peaks of DNA; empty the list"
+        )
+    if asked["models"] and not asked["null_bases"] and "validation" not in HELD_OUT:
+        raise WorkflowError(
+            "tracks: null_bases is 0 and splits: validation is not by chromosomes, so that nothing"
+            " tells where sites begin; set one of the two"
+        )
+
+
+def is_tracked(dataset):
+    """Whether a dataset has peaks of DNA, and tracks are wanted of it."""
+    line, wanted = DATASETS[dataset], config["tracks"]["datasets"]
+    wanted = wanted is None or dataset in wanted
+    return line["kind"] == "peaks" and line["alphabet"] == "dna" and wanted
+
+
 check_config()
 check_variants()
 
@@ -256,6 +311,7 @@ wildcard_constraints:
     model="|".join(map(re.escape, {*PRESETS, *WINDOW_NETWORKS, *config["models"]["multitask"]})),
     fold="|".join(map(str, range(1, FOLDS + 1))) or "(?!)",
     share="|".join(re.escape(str(share)) for share in SHARES) or "(?!)",
+    part="[0-9]+",
 
 
 def only(datasets):
@@ -523,6 +579,42 @@ def multitask_memory(wildcards, input, attempt):
     return int(config["training"]["devices"] * process + labels) * 2 ** (attempt - 1)
 
 
+def track_step(wildcards):
+    """Bases a step of a model's tracks."""
+    resolution = config["tracks"]["resolution"]
+    return config["multitask"]["bin"] if is_multitask(wildcards.model) else resolution
+
+
+def scanned(wildcards):
+    """The dataset, or "multitask", whose weights make a track."""
+    return "multitask" if is_multitask(wildcards.model) else wildcards.dataset
+
+
+def scan_parts(wildcards):
+    """The scores of all parts of the genome that a track is made of."""
+    folder = f"{RESULTS}/tracks/{wildcards.model}/parts"
+    parts = range(1, config["tracks"]["jobs"] + 1)
+    return [f"{folder}/{scanned(wildcards)}.{part}.safetensors" for part in parts]
+
+
+def shuffled_scan(wildcards):
+    """The scores along shuffled sequence; none where none are asked for."""
+    path = f"{RESULTS}/tracks/{wildcards.model}/{scanned(wildcards)}.shuffled.safetensors"
+    return [path] * (config["tracks"]["null_bases"] > 0)
+
+
+def scan_minutes(bases):
+    """Run time of a scan, a minute for so many thousand bases of the whole genome."""
+    return lambda wildcards, input, attempt: (
+        int(60 + os.path.getsize(input.genome) / 1000 / bases) * attempt
+    )
+
+
+def scan_gpu(wildcards):
+    """The GPU that a scan asks for: a DeepBind is scanned on the CPU."""
+    return 0 if wildcards.model in PRESETS else GPU
+
+
 GPU = int(config["device"] == "cuda")
 GPUS = GPU * config["training"]["devices"]
 HARDWARE = {"device": config["device"]} | {
@@ -534,6 +626,14 @@ SHARED = [
     for model, dataset in trained_models()
     for name in ["card.json", "motifs.meme"] + ["model.onnx"] * config["share"]["onnx"]
 ]
+# (model, dataset) of every track; a multi-task network has tracks of the datasets it learned.
+TRACKED = [
+    (model, dataset)
+    for model in config["tracks"]["models"]
+    for dataset in filter(is_tracked, DATASETS)
+    if not is_multitask(model) or dataset in config["multitask"]["datasets"]
+]
+TRACKS = [f"{RESULTS}/sites.tsv"] if TRACKED else []
 SCORES = [
     f"{RESULTS}/scores/{fasta}/{dataset}.tsv" for fasta in config["score"] for dataset in DATASETS
 ]
@@ -542,6 +642,22 @@ VARIANTS = [
     for name in config["variants"]["files"]
     for model in VARIANT_MODELS
 ]
+# What is asked of the user's regions, of the first DeepBind of every DNA dataset.
+DNA = [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
+PHASED = [name for name, region in config["regions"].items() if region["variants"]]
+MUTATED = [name for name, region in config["regions"].items() if region["mutagenesis"]]
+REGIONS = [
+    f"{RESULTS}/regions/{region}/{table}"
+    for dataset in DNA
+    for names, table in (
+        (config["regions"], f"{dataset}.tsv"),
+        (PHASED, f"haplotypes/{dataset}.tsv"),
+        (MUTATED, f"mutagenesis/{dataset}.tsv.gz"),
+    )
+    for region in names
+]
+# Whether anything that is asked for lies on the genome.
+NEEDS_GENOME = bool(any(map(is_peaks, DATASETS)) or VARIANTS or REGIONS)
 # What attribution makes of every dataset.
 ATTRIBUTIONS = [
     f"{RESULTS}/attribution/{dataset}/{name}"
@@ -556,8 +672,9 @@ def named_files():
     peaks = [name for name in DATASETS if is_peaks(name)]
     tested = [line["test_path"] for name, line in DATASETS.items() if not is_peaks(name)]
     genome = config["genome"]["excluded"] if peaks else []
-    if peaks or config["variants"]["files"]:
+    if NEEDS_GENOME:
         genome = [config["genome"]["fasta"], *genome]
+    regions = config["regions"].values()
     paths = given(
         *genome,
         *(line["path"] for line in DATASETS.values()),
@@ -565,6 +682,7 @@ def named_files():
         *config["motifs"]["meme_files"],
         *config["score"].values(),
         *config["variants"]["files"].values(),
+        *(region[key] for region in regions for key in ("bed", "variants")),
     )
     return sorted({*paths, *(path for name in DATASETS for path in motif_file(name))})
 
@@ -582,7 +700,7 @@ def made_files():
     shared += ["export_onnx"] * config["share"]["onnx"]
     first = {"preset": PRESETS[:1]}
     groups = [
-        (["encode_genome"] * (any(map(is_peaks, DATASETS)) or bool(VARIANTS)), {}),
+        (["encode_genome"] * NEEDS_GENOME, {}),
         (["label_bins"] * bool(MULTITASK), {}),
         (["prepare_database", "compute_bands", "describe_networks", "cluster_motifs"], {}),
         ([f"collect_{table}" for table in tables] + ["draw_comparison", "write_report"], {}),
@@ -599,11 +717,23 @@ def made_files():
             ["annotate_variants"],
             {"variants": [*config["variants"]["files"]], "model": VARIANT_MODELS},
         ),
+        (["score_regions"], {"dataset": DNA, "region": [*config["regions"]]}),
+        (["build_haplotypes"], {"region": PHASED}),
+        (["score_haplotypes"], {"dataset": DNA, "region": PHASED}),
+        (["mutate_regions"], {"dataset": DNA, "region": MUTATED}),
         (["assign_folds", "collect_folds"] * bool(FOLDS), {}),
         (["extract_fold", "train_fold", "evaluate_fold"], folds | first),
         (["collect_learning_curve"] * bool(SHARES), {}),
+        (["collect_sites"] * bool(TRACKED), {}),
         (["train_share", "evaluate_share"], each | {"share": SHARES} | first),
     ]
+    sites = ["write_track", "call_sites", "evaluate_sites"]
+    shuffled = ["scan_shuffled"] * (config["tracks"]["null_bases"] > 0)
+    for model in config["tracks"]["models"]:
+        datasets = [dataset for preset, dataset in TRACKED if preset == model]
+        sources = ["multitask"] if is_multitask(model) else datasets
+        groups.append((sites, {"model": [model], "dataset": datasets}))
+        groups.append((shuffled, {"model": [model], "dataset": sources}))
     for name in ("kmer", "lsgkm"):
         for rule, values in ((f"fit_{name}", each), (f"fit_{name}_fold", folds)):
             fitted = [dataset for dataset in values["dataset"] if name in baselines_of(dataset)]

@@ -25,3 +25,25 @@ rule simulate_example:
         library=library("simulate_example.py"),
     script:
         "../workflow_scripts/simulate_example.py"
+
+
+rule simulate_variants:
+    input:
+        genome=rules.simulate_example.output.genome,
+        truth=rules.simulate_example.output.truth,
+    output:
+        vcf="results/example/simulated/variants.vcf.gz",
+        truth="results/example/simulated/variants_truth.tsv",
+    log:
+        "logs/example/simulate_variants.log",
+    conda:
+        "../envs/motifs.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        seed=config["seed"],
+        library=library("simulate_variants.py"),
+    script:
+        "../workflow_scripts/simulate_variants.py"

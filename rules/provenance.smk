@@ -4,7 +4,7 @@
 rule write_provenance:
     input:
         # Everything else is made before one of these, or together with it.
-        results=[str(rules.write_report.output.page), *ATTRIBUTIONS, *SCORES, *SHARED],
+        results=[str(rules.write_report.output.page), *ATTRIBUTIONS, *SCORES, *TRACKS, *SHARED],
         given=named_files(),
     output:
         provenance=f"{RESULTS}/provenance.json",
@@ -31,7 +31,11 @@ rule write_provenance:
                 config["genome"]["chromosome_aliases"],
             ),
             "made": made_files(),
-            "simulated": [str(path) for path in rules.simulate_example.output],
+            "simulated": [
+                str(path)
+                for rule in (rules.simulate_example, rules.simulate_variants)
+                for path in rule.output
+            ],
             "source": SOURCE,
         },
         library=library("write_provenance.py"),

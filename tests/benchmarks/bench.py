@@ -22,17 +22,19 @@ def all_rows() -> list[harness.Row]:
     import bootstrap
     import danq
     import extraction
+    import genomes
     import loading
     import mutagenesis
     import pwms
     import scanning
     import shuffling
     import training
+    import variants
 
     # Last, since it lets this process hold on to freed memory.
     subjects = (
         extraction, scanning, mutagenesis, training, shuffling, bootstrap, pwms, loading, danq,
-        atlas,
+        genomes, variants, atlas,
     )  # fmt: skip
     return [row for subject in subjects for row in subject.rows()]
 

@@ -41,7 +41,6 @@ LENGTH = 1000
 
 def rows() -> list[Row]:
     """Rows of this subject."""
-    note = "" if GENOME.exists() else "on a simulated genome of yeast's chromosome lengths"
     setups = {
         "extract-pyfaidx-1000bp": against_pyfaidx,
         "extract-pyfaidx-1000bp-shuffled": partial(against_pyfaidx, in_order=False),
@@ -50,7 +49,12 @@ def rows() -> list[Row]:
         "extract-bedtools-1000bp": against_bedtools,
         "extract-genvarloader-1000bp": against_genvarloader,
     }
-    return [Row(name, "windows/s", setup, note) for name, setup in setups.items()]
+    return [Row(name, "windows/s", setup, note()) for name, setup in setups.items()]
+
+
+def note() -> str:
+    """What a row says of its genome."""
+    return "" if GENOME.exists() else "on a simulated genome of yeast's chromosome lengths"
 
 
 @dataclass(frozen=True)
@@ -149,10 +153,7 @@ def fetch_by_genvarloader(fasta: Path, chroms: np.ndarray, starts: np.ndarray) -
 
 def make_inputs(folder: Path, in_order: bool = True) -> Inputs:
     """Random windows inside the chromosomes, in genome order or shuffled; files made if missing."""
-    fasta, encoded = folder / "genome.fa", folder / "genome.safetensors"
-    if not encoded.exists():
-        fasta.write_bytes(gzip.decompress(GENOME.read_bytes()) if GENOME.exists() else simulate())
-        encode_genome(fasta, encoded)
+    fasta, encoded = encoded_genome(folder)
     genome = Genome.open(encoded)
     rng = np.random.default_rng(0)
     bounds = np.cumsum([0, *(length - LENGTH + 1 for length in genome.lengths.values())])
@@ -161,6 +162,15 @@ def make_inputs(folder: Path, in_order: bool = True) -> Inputs:
         drawn = rng.permutation(drawn)
     index = np.searchsorted(bounds, drawn, side="right") - 1
     return Inputs(fasta, encoded, np.array(genome.names, object)[index], drawn - bounds[index])
+
+
+def encoded_genome(folder: Path) -> tuple[Path, Path]:
+    """The FASTA of yeast's genome, or of a simulated one, and the same encoded; made if missing."""
+    fasta, encoded = folder / "genome.fa", folder / "genome.safetensors"
+    if not encoded.exists():
+        fasta.write_bytes(gzip.decompress(GENOME.read_bytes()) if GENOME.exists() else simulate())
+        encode_genome(fasta, encoded)
+    return fasta, encoded
 
 
 def simulate(width: int = 60) -> bytes:

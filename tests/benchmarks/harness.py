@@ -51,12 +51,14 @@ class Row:
     unit:  of both rates, e.g. windows/s
     setup: makes the inputs, in the folder it is given, and returns the pair; may raise Skip
     note:  printed at the end of the line; a function is called with the result and gives it
+    turns: at most so many, of a row that takes long
     """
 
     name: str
     unit: str
     setup: Callable[[Path], Pair]
     note: str | Callable[[Result], str] = ""
+    turns: int | None = None
 
 
 def measure(pair: Pair, repeats: int) -> tuple[list[float], list[float]]:
@@ -96,7 +98,8 @@ def run(rows: Iterable[Row], folder: Path, repeats: int) -> Iterator[tuple[Row, 
         except Skip as reason:
             yield row, reason
         else:
-            yield row, summarise(pair, *measure(pair, repeats))
+            turns = repeats if row.turns is None else min(repeats, row.turns)
+            yield row, summarise(pair, *measure(pair, turns))
 
 
 def header(width: int) -> str:

@@ -43,6 +43,25 @@ def peaks() -> list[bytes]:
     )
 
 
+def phased() -> list[bytes]:
+    """Phased genotypes on a genome that is A throughout."""
+    known = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+    header = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\ts2\n"
+    alleles = ("C", "AG", "<DEL>", "*", "G,T", "AACC", ".")
+    calls = ("0|1", "1|1", "0/1", "./.", "1", "1/1", ".|1")
+    records = "".join(
+        f"chr{1 + i // 9}\t{10 + 7 * i}\t.\t{'AAA'[: 1 + i % 3]}\t{alleles[i % 7]}\t.\tPASS\t.\tGT"
+        f"\t{calls[i % 7]}\t{calls[3 * i % 7]}\n"
+        for i in range(14)
+    )
+    contigs = "##contig=<ID=chr1,length=500>\n##contig=<ID=chr2>\n"
+    return texts(
+        "##fileformat=VCFv4.3\n" + contigs + known + header + records,
+        "##fileformat=VCFv4.1\n" + known + header,
+        "##fileformat=VCFv4.4\n" + contigs + known + header + records.replace("\t0|1", "\t|0|1"),
+    )
+
+
 def aliases() -> list[bytes]:
     return texts(
         "name\talias\nchr1\t1\nchr2\t2\nchrM\tMT\n",

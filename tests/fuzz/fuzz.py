@@ -1,6 +1,6 @@
 """Damaged and invented files for every reader; `make fuzz` runs this.
 
-    python tests/fuzz/fuzz.py                      every reader, 130,000 inputs, one seed
+    python tests/fuzz/fuzz.py                      every reader, 152,000 inputs, one seed
     python tests/fuzz/fuzz.py --readers peaks meme --scale 0.1
     python tests/fuzz/fuzz.py --replay FOLDER/peaks-17.bed --readers peaks
 

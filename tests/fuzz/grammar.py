@@ -29,6 +29,13 @@ _TREE = st.recursive(
 _ROWS = {
     "peaks": st.tuples(_CHROM, _NUMBER, _NUMBER),
     "excluded": st.tuples(_CHROM, _NUMBER, _NUMBER),
+    "regions": st.tuples(_CHROM, _NUMBER, _NUMBER, _WORD, _NUMBER, st.sampled_from("+-.")),
+    "phased": st.tuples(
+        _CHROM, _NUMBER, st.just("."), st.just("A") | _BASES, st.just("C") | _BASES | _WORD,
+        st.just("."), st.just("."), st.just("."), st.just("GT"),
+        st.sampled_from(("0|1", "1/1", "0/1", ".", "2|0", "1", "0|1|1")) | _WORD,
+        st.just("1|0") | _NUMBER,
+    ),
     "aliases": st.tuples(_CHROM, _CHROM | _WORD),
     "variants": st.tuples(
         _CHROM, _NUMBER, _WORD, _BASES, _BASES, _NUMBER, _WORD, _WORD | st.just("END=9;SVLEN=7")
@@ -49,6 +56,11 @@ _ROWS = {
     "downloads": st.tuples(_WORD, st.sampled_from(("http://x/", "https://y/a?")), _WORD),
 }  # fmt: skip
 _HEADS = {
+    "phased": (
+        "##fileformat=VCFv4.3\n##contig=<ID=chr1>\n"
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\ts2\n",
+    ),
     "aliases": ("name\talias\n",),
     "labels": ("sequence\tlabel\n", "name\tsequence\tlabel\n", ""),
     "scores": ("sequence,score\n", "name\tsequence\tscore\n", ""),

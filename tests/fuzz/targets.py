@@ -48,6 +48,30 @@ def read_excluded(path: Path) -> None:
     readers.read_excluded([path], corpus.LENGTHS, {"1": "chr1"}, Counts())
 
 
+def read_regions(path: Path) -> None:
+    from motifloom.regions import REGION_COLUMNS, read_named_regions, stretches_of
+
+    found = read_named_regions(path, _genome())
+    assert list(found) == list(REGION_COLUMNS) and found.strand.isin(["+", "-", "."]).all()
+    assert (stretches_of(found, _genome()).last <= len(_genome().flat)).all()
+
+
+def read_phased(path: Path) -> None:
+    import pandas as pd
+
+    from motifloom.haplotypes import haplotypes_of, sequence_of
+    from motifloom.phased import read_phased
+    from motifloom.sequences import Genome
+
+    genome = Genome(["chr1", "chr2"], [500, 500], np.zeros(1000, np.uint8))
+    columns = {"chrom": ["chr1", "chr2"], "start": [5, 0], "end": [80, 500]}
+    regions = pd.DataFrame(columns)
+    phased = read_phased(path, genome, regions, {"1": "chr1"})
+    for region in regions.itertuples():
+        for one in haplotypes_of(phased, genome, region)[0]:
+            assert sequence_of(phased, genome, region, one).max(initial=0) <= 4
+
+
 def read_aliases(path: Path) -> None:
     from motifloom import readers
 
@@ -365,6 +389,8 @@ TARGETS = {
     for target in (
         _of_library("peaks", "a.bed", "text", corpus.peaks, read_peaks, 14_000, 150),
         _of_library("excluded", "a.bed", "text", corpus.peaks, read_excluded, 8_000, 150),
+        _of_library("regions", "a.bed", "text", corpus.peaks, read_regions, 8_000, 150),
+        _of_library("phased", "a.vcf", "text", corpus.phased, read_phased, 6_000, 150),
         _of_library("aliases", "a.tsv", "text", corpus.aliases, read_aliases, 7_000, 150),
         _of_library("variants", "a.vcf", "text", corpus.variants, read_variants, 8_000, 150),
         _of_library("labels", "a.tsv", "text", corpus.sequences, read_labels, 8_000, 150),

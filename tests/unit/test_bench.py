@@ -137,9 +137,84 @@ def test_rows_have_names_of_their_own_and_rates(bench):
         "bootstrap",
         "motifs",
         "danq",
+        "genome",
+        "variants",
         "report",
     }
     assert all(row.unit.endswith("/s") for row in rows)
+
+
+def test_a_row_may_be_given_fewer_turns(harness, tmp_path):
+    calls = []
+    setup = fake_rows(harness, calls)[0].setup
+    for turns, expected in ((None, 4), (1, 2), (9, 4)):
+        calls.clear()
+        list(harness.run([harness.Row("fake", "calls/s", setup, turns=turns)], tmp_path, 3))
+        assert calls.count("ours") == expected
+
+
+@pytest.fixture
+def small_models(bench, monkeypatch):
+    """Two models of two members and five kernels, and a genome of 3,000 bases for benchmarks."""
+    import extraction
+    import trained
+
+    codes = np.random.default_rng(0).integers(0, 4, 3_000, dtype=np.uint8)
+    genome = Genome(["chrIV"], [len(codes)], codes)
+    monkeypatch.setattr(extraction, "encoded_genome", lambda folder: (None, genome))
+    models = trained.deepbinds(2, 2, 5)
+    monkeypatch.setattr(trained, "deepbinds", lambda: models)
+    return models
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_plain_scans_of_a_genome_agree_with_ours(harness, small_models, tmp_path, once):
+    import genomes
+
+    pair = genomes.against_conv1d(tmp_path, 600, once, 1_000, small_models)
+    reference = pair.reference()
+    assert reference.shape == (60, 2)
+    pair.check(pair.ours(), reference)
+    assert (pair.n_ours, pair.n_reference) == (1_000, 600)
+
+
+def test_fimo_reads_as_many_matrices_as_there_are_kernels(harness, small_models, tmp_path):
+    import genomes
+
+    pair = genomes.against_fimo(tmp_path, 2_000, small_models)
+    hits = pair.reference()
+    assert len(hits) == 2 * 2 * 5
+    pair.check(pair.ours(), hits)
+
+
+def test_plain_scores_of_variants_agree_with_ours(harness, small_models, tmp_path):
+    import variants
+
+    pair = variants.against_textbook(tmp_path, 40, 30, small_models)
+    ours, reference = pair.ours(), pair.reference()
+    assert reference.shape == (30, 2)
+    assert np.abs(reference).max() > 0
+    pair.check(ours, reference)
+    with pytest.raises(AssertionError):
+        pair.check(ours + 0.1, reference)
+
+
+def test_whole_jobs_are_measured(small_models, capsys):
+    import demands
+    import extraction
+
+    genome = extraction.encoded_genome(None)[1]
+    differing, (seconds, of_cores) = demands.score(genome, 30, 5, (-20, 20))
+    assert differing == 0
+    assert seconds > 0 < of_cores
+    assert demands.scan(genome)[0] == 3_000
+    assert demands.told("something", (3.0, 5.0), 10.0, (4, 20))
+    assert not demands.told("something", (3.0, 5.0), 30.0, (4, 20))
+    first, second = capsys.readouterr().out.splitlines()
+    assert (
+        first == "something: 3.0 s (5.0 s of all cores), at most 10 MB (allowed 4 s, 20 MB): kept"
+    )
+    assert second.endswith("MISSED")
 
 
 @pytest.mark.parametrize("sequence", ["A", "AC", "AAAA", "ACGTTGCAACGGATNNACGT"])

@@ -1,6 +1,7 @@
 import errno
 import gzip
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from motifloom.files import (
     InputError,
     atomic,
     check_readable,
+    full_disk_noticed,
     is_gzip,
     open_text,
     read_table,
@@ -187,4 +189,18 @@ def test_a_disk_that_takes_no_more_is_said_in_a_sentence(tmp_path, number, messa
     with pytest.raises(InputError, match=message), atomic(path) as temporary:
         temporary.write_text("half")
         raise OSError(number, "told by the disk")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_library_that_does_not_say_why_fails_for_want_of_room(tmp_path, monkeypatch):
+    def write():
+        with atomic(tmp_path / "a.gz") as temporary, full_disk_noticed(temporary):
+            temporary.write_bytes(b"half")
+            raise OSError("Error closing file")
+
+    with pytest.raises(OSError, match="closing"):
+        write()
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=0))
+    with pytest.raises(InputError, match="no space is left"):
+        write()
     assert list(tmp_path.iterdir()) == []

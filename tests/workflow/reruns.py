@@ -54,7 +54,7 @@ def other_table(project: Project) -> None:
     (project.folder / "others.tsv").write_bytes((project.folder / "datasets.tsv").read_bytes())
 
 
-def regions(project: Project) -> None:
+def excluded(project: Project) -> None:
     """Regions that the genome is to be read without."""
     (project.folder / "excluded.bed").write_text("chr1\t0\t100\n", encoding="ascii")
     project.config["genome"]["excluded"] = ["excluded.bed"]
@@ -71,6 +71,23 @@ def own_variants(project: Project) -> None:
     text = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
     (project.folder / "mine.vcf").write_text(text, encoding="ascii")
     project.config["variants"] = {"files": {"mine": "mine.vcf"}}
+
+
+def own_regions(project: Project) -> None:
+    """Two intervals to score, with phased variants of two samples, and every substitution."""
+    bed = "chr2\t1000\t1060\tfirst\t0\t+\nchr4\t300\t320\tsecond\t0\t-\n"
+    (project.folder / "mine.bed").write_text(bed, encoding="ascii")
+    lines = (project.folder / "data/genome.fa").read_text(encoding="ascii").split("\n")
+    base = lines[3][1019]
+    other = "A" if base != "A" else "C"
+    header = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ts1\ts2"
+    record = f"chr2\t1020\t.\t{base}\t{other}\t.\t.\t.\tGT\t0|1\t1|1"
+    known = '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">'
+    text = ["##fileformat=VCFv4.3", "##contig=<ID=chr2>", known]
+    text += [header, record, ""]
+    (project.folder / "mine.vcf").write_text("\n".join(text), encoding="ascii")
+    settings = {"bed": "mine.bed", "variants": "mine.vcf", "mutagenesis": True}
+    project.config["regions"] = {"mine": settings}
 
 
 def moved_data(project: Project) -> None:
@@ -106,7 +123,7 @@ CHANGES: dict[str, Callable[[Project], None]] = {
     "`data_folder`: the data moved there": moved_data,
     "`downloads`": downloads,
     "`device`": key("device", value="auto"),
-    "`genome: excluded`": regions,
+    "`genome: excluded`": excluded,
     "`genome: ignored_chromosomes`": key("genome", "ignored_chromosomes", value=["chr4"]),
     "`windows`": key("windows", "length", value=81),
     "`splits`": key("splits", "shared_kmer", value=0),
@@ -131,9 +148,11 @@ CHANGES: dict[str, Callable[[Project], None]] = {
     "`motifs: evalue`": key("motifs", "evalue", value=0.05),
     "`motifs: logos_per_model`": key("motifs", "logos_per_model", value=2),
     "`attribution`": key("attribution", "sequences", value=5),
+    "`tracks`": key("tracks", value={"models": ["deepbind"]}),
     "`share: licence`": key("share", "licence", value="CC0-1.0"),
     "`share: onnx`": key("share", "onnx", value=True),
     "`score`": own_sequences,
     "`variants`": own_variants,
+    "`regions`": own_regions,
     "`threads`": key("threads", "multitask", value=1),
 }

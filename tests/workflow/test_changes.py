@@ -13,9 +13,14 @@ SUMMARIES = OF_METRICS | OF_MOTIFS | {"draw_comparison", "write_report", "write_
 # Rules that the tiny project has no job of.
 IDLE = {
     "simulate_example",
+    "simulate_variants",
     "download",
     "score_sequences",
     "annotate_variants",
+    "score_regions",
+    "build_haplotypes",
+    "score_haplotypes",
+    "mutate_regions",
     "export_onnx",
     "assign_folds",
     "collect_folds",
@@ -24,6 +29,12 @@ IDLE = {
     "plan_multitask",
     "discover_modisco",
     "collect_learning_curve",
+    "scan_chromosomes",
+    "scan_shuffled",
+    "write_track",
+    "call_sites",
+    "evaluate_sites",
+    "collect_sites",
 }
 JOBS_OF_NEW = {
     "extract_windows NEW",

@@ -37,11 +37,23 @@ def assert_refused(result, *words):
         ("models", {"settings": {"deepbin": {}}}, ["models: settings", "'deepbin' is no preset"]),
         ("splits", {"test": {"by": "chromosomes"}}, ["splits", "chromosomes"]),
         ("genome", {}, ["genome: fasta is not set"]),
+        ("tracks", {"models": ["resnet"]}, ["tracks: models", "'resnet'", "trained on nothing"]),
+        ("tracks", {"datasets": ["GATA2"]}, ["tracks: datasets", "'GATA2' is not in datasets.tsv"]),
+        ("tracks", {"datasets": ["selex"]}, ["tracks: datasets", "'selex' has no peaks of DNA"]),
+        ("tracks", {"resolution": 0}, ["tracks: resolution", "0 is less than the minimum"]),
     ],
 )
 def test_a_wrong_config_is_refused(project, section, value, words):
     project.config[section] = value
     assert_refused(project.plan(), *words)
+
+
+def test_tracks_need_something_that_tells_where_sites_begin(project):
+    project.config["tracks"] = {"models": ["deepbind"], "null_bases": 0}
+    assert project.plan().returncode == 0
+    project.config["multitask"]["datasets"] = []
+    project.config["splits"]["validation"] = {"by": "clusters"}
+    assert_refused(project.plan(), "tracks: null_bases is 0", "set one of the two")
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "a(b)", "a'b", "multitask"])

@@ -35,6 +35,7 @@ def everything(project):
         "multitask": ["danq", "cnn"],
         "windows": ["resnet"],
     }
+    project.config["tracks"] = {"models": ["deepbind", "danq"]}
 
 
 def made_and_planned(project, tmp_path):
@@ -54,6 +55,8 @@ def made_and_planned(project, tmp_path):
     lines = re.findall(r"^    output: (.*)$", result.output, re.MULTILINE)
     planned = {name for line in lines for name in line.split(", ")}
     planned -= {"results/tiny/provenance.json", "results/tiny/checksums.sha256"}
+    # Kept only until the tracks are written.
+    planned = {name for name in planned if "/parts/" not in name}
     return [{name for name in names if name.startswith("results/")} for names in (made, planned)]
 
 

@@ -1,12 +1,14 @@
 """Alternative alleles on a genome, and the windows of sequence that hold them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
 from motifloom.bin_store import gather
-from motifloom.sequences import UNKNOWN, Genome, check_codes
+from motifloom.files import InputError
+from motifloom.sequences import UNKNOWN, Genome, check_codes, decode, encode
 
 
 @dataclass(frozen=True)
@@ -104,3 +106,70 @@ def _splice(flat, start, begins, ends, n_ref, alt, offsets, middle, codes):
             place = start[i] + at + (moved if at >= inserted else 0)
             inside = begins[i] <= place < ends[i]
             codes[i, b] = flat[place] if inside else np.uint8(UNKNOWN)
+
+
+def alleles_at(genome: Genome, variants: Iterable[tuple[str, int, str, str]]) -> Alleles:
+    """Alleles of variants as VCF writes them: chromosome, position from 1, REF and ALT.
+
+    REF and ALT hold the letters A, C, G, T and N; bases that they share at their ends are left
+    out. Raises InputError, naming the variant, for an unknown chromosome, bases beyond its end,
+    other letters, a REF that is not the genome's and an ALT that changes nothing.
+
+    >>> genome = Genome(["chr1"], [8], encode("ACGTTTGA"))
+    >>> found = alleles_at(genome, [("chr1", 2, "C", "G"), ("chr1", 4, "TT", "T")])
+    >>> found.start.tolist(), found.n_ref.tolist(), found.n_alt.tolist()
+    ([1, 4], [1, 1], [1, 0])
+    """
+    variants = list(variants)
+    numbers = genome.indices([chrom for chrom, *_ in variants]).astype(np.int32)
+    starts, n_ref, alts = [], [], []
+    for number, (chrom, position, ref, alt) in zip(numbers, variants, strict=True):
+        where = f"variant {chrom}:{position} {ref}>{alt}"
+        _check_reference(genome, number, position, ref, alt, where)
+        if ref.upper() == alt.upper():
+            raise InputError(f"{where}: changes nothing; give other bases as ALT")
+        first, last = trimmed(ref.upper(), alt.upper())
+        starts.append(position - 1 + first)
+        n_ref.append(len(ref) - first - last)
+        alts.append(alt[first : len(alt) - last])
+    offsets = np.cumsum([0, *map(len, alts)], dtype=np.int64)
+    return Alleles(
+        numbers, np.array(starts, np.int64), np.array(n_ref, np.int32), encode("".join(alts)),
+        offsets,
+    )  # fmt: skip
+
+
+def trimmed(ref: str, alt: str) -> tuple[int, int]:
+    """Bases that two alleles share at their beginning and at their end; the end is taken first.
+
+    >>> trimmed("CAAG", "CAG")
+    (1, 2)
+    """
+    shortest, last, first = min(len(ref), len(alt)), 0, 0
+    while last < shortest and ref[-1 - last] == alt[-1 - last]:
+        last += 1
+    while first < shortest - last and ref[first] == alt[first]:
+        first += 1
+    return first, last
+
+
+def _check_reference(genome, number, position, ref, alt, where) -> None:
+    """Refuse a variant whose letters or bases are not such, or not the genome's."""
+    if not isinstance(position, int | np.integer) or position < 1:
+        raise InputError(f"{where}: its position is no whole number from 1, as VCF counts")
+    for name, letters in (("REF", ref), ("ALT", alt)):
+        if not letters or set(letters.upper()) - set("ACGTN"):
+            raise InputError(f"{where}: {name} is {letters!r}; give letters of A, C, G, T and N")
+    begin = genome.offsets[number] + position - 1
+    if begin + len(ref) > genome.ends[number]:
+        length = genome.ends[number] - genome.offsets[number]
+        raise InputError(
+            f"{where}: reaches past the end of the chromosome ({length} bp); is this the right"
+            " genome assembly?"
+        )
+    own = genome.flat[begin : begin + len(ref)]
+    if not np.array_equal(own, encode(ref)):
+        raise InputError(
+            f"{where}: the genome has {decode(own)} there; is this the right genome assembly?"
+            " positions count from 1"
+        )

@@ -102,8 +102,10 @@ def annotate_variants(
     batch = max(1, min(most_records, _MOST_VALUES // len(targets)))
     read = _Reader(source, opened, read_aliases(aliases) if aliases else {}, batch)
     counts, sample = _survey(read, null_variants.Sample(n_null, seed), mismatches)
-    scorer = _Scorers(list(models.values()), opened, shifts, make_scorer)
-    null = _null_differences(opened, sample, n_null, ignored, seed, scorer, batch, counts)
+    # p-values are of windows that are not moved.
+    centred = _Scorers(list(models.values()), opened, (), make_scorer)
+    null = _null_differences(opened, sample, n_null, ignored, seed, centred, batch, counts)
+    scorer = _Scorers(list(models.values()), opened, shifts, make_scorer) if shifts else centred
     key = info_key(model)
     decimals = _decimals(targets)
     names = [target.name for target in targets]

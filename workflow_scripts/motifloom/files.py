@@ -21,6 +21,7 @@ import pandas as pd
 # A compressed file may unpack to so many bytes, or to so many times its own size if that is more.
 UNPACKED_BYTES, UNPACKED_TIMES = 1 << 26, 100
 _BLOCK = 1 << 20
+_SPARE = 1 << 16  # bytes; a disk with less room is full
 _HEAD, _TAIL = 600, 300
 _MOST_COLUMNS = 10_000
 
@@ -178,6 +179,22 @@ def atomic(path: str | Path) -> Iterator[Path]:
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+@contextmanager
+def full_disk_noticed(path: str | Path) -> Iterator[None]:
+    """For libraries that do not say why writing `path` failed: where its disk is full, say so.
+
+    The half-written file must still be there when the block ends. All other errors are raised as
+    they are.
+    """
+    try:
+        yield
+    except BaseException as error:  # a panic of compiled code is no Exception
+        stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
+        if stopped or shutil.disk_usage(Path(path).parent).free >= _SPARE:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 @contextmanager

@@ -25,36 +25,39 @@ _COLOURS = "RdBu"
 def draw_mutation_map(
     codes: np.ndarray,
     changes: np.ndarray,
-    contributions: np.ndarray,
+    contributions: np.ndarray | None,
     title: str,
     path: str | Path,
     *,
     alphabet: str = "dna",
     method: str = "deeplift",
 ) -> None:
-    """Draw a sequence with its mutation map and, below, its attributions as a logo.
+    """Draw a sequence with its mutation map and, where given, below its attributions as a logo.
 
     codes:         base codes uint8 [L]; of more than 120 bases, the 120 that matter most are shown
     changes:       change of the score by every substitution, [4, L]
-    contributions: contribution of each base, [4, L], 0 but at the base itself
+    contributions: contribution of each base, [4, L], 0 but at the base itself; or None
     method:        "deeplift" or "gradient", for the axis
     """
     shown = most_important(changes, MOST_BASES)
-    codes, changes, contributions = codes[shown], changes[:, shown], contributions[:, shown]
-    letters = LETTERS[alphabet]
-    with _figure(path, (1.9 + 0.115 * max(len(codes), 30), 4.1)) as figure:
-        grid = figure.subplots(3, 1, sharex=True, height_ratios=[1.15, 1, 1.35])
+    codes, changes = codes[shown], changes[:, shown]
+    letters, heights = LETTERS[alphabet], [1.15, 1, 1.35]
+    heights = heights if contributions is not None else heights[:2]
+    size = (1.9 + 0.115 * max(len(codes), 30), 0.6 + sum(heights))
+    with _figure(path, size) as figure:
+        grid = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         positions = np.arange(shown.start, shown.stop) + 1
         worth = one_hot(codes[None])[0] * importance(changes)
         _letters(grid[0], worth, positions, letters)
         _map(figure, grid[1], codes, changes, positions, letters)
-        _letters(grid[2], contributions, positions, letters)
         grid[0].set_ylabel("largest loss")
         grid[1].set_ylabel("change to")
-        grid[2].set_ylabel({"deeplift": "DeepLIFT", "gradient": "gradient"}[method])
-        grid[2].set_xlabel("position in the sequence (bases)")
+        if contributions is not None:
+            _letters(grid[2], contributions[:, shown], positions, letters)
+            grid[2].set_ylabel({"deeplift": "DeepLIFT", "gradient": "gradient"}[method])
+        grid[-1].set_xlabel("position in the sequence (bases)")
         ticks = positions[(positions % 10 == 0) | (positions == 1)]
-        grid[2].set(xlim=(shown.start + 0.5, shown.stop + 0.5), xticks=ticks)
+        grid[-1].set(xlim=(shown.start + 0.5, shown.stop + 0.5), xticks=ticks)
         figure.align_ylabels(grid)
         _title(figure, title)
 

@@ -44,7 +44,7 @@ def matrix_scores(
         raise ValueError("a log-odds matrix must be [4, W] and finite; add a pseudocount")
     width = log_odds.shape[1]
     strands = (log_odds, log_odds[::-1, ::-1]) if both_strands else (log_odds,)
-    tables = np.stack([_triplet_tables(matrix) for matrix in strands])
+    tables = np.stack([triplet_tables(matrix) for matrix in strands])
     short = max(0, width - codes.shape[1])
     beyond = 3 * tables.shape[1] - width
     windows = codes.shape[1] + 2 * short - width + 1
@@ -60,7 +60,7 @@ def matrix_scores(
     return scores
 
 
-def _triplet_tables(matrix: np.ndarray) -> np.ndarray:
+def triplet_tables(matrix: np.ndarray) -> np.ndarray:
     """Score of every triplet of codes at columns 3g to 3g+2: [ceil(W/3), 125]; N and padding 0."""
     columns = np.pad(matrix, ((0, 1), (0, -matrix.shape[1] % 3))).T.reshape(-1, 3, 5)
     first, second, third = columns[:, 0], columns[:, 1], columns[:, 2]

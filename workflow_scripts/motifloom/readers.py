@@ -86,6 +86,32 @@ def read_intervals(path: str | Path) -> pd.DataFrame:
     return _intervals(_read_bed(path), path)
 
 
+def read_regions(path: str | Path) -> pd.DataFrame:
+    """Intervals of a BED file in the file's order, with what they are called and their strand.
+
+    Columns: chrom (str), start and end (int64, 0-based, half-open), name (str, column 4; where
+    that is missing or '.', chrom:first-last with the first base as 1), strand ("+", "-", or "."
+    where column 6 is missing or '.') and line (int64, 1-based, in the file). Read, checked and
+    refused as `read_peaks` does; also refused are strands of other letters.
+    """
+    table = _read_bed(path)
+    if not len(table.lines):
+        raise InputError(f"{path}: holds no interval; give a BED file with at least one")
+    regions = _intervals(table, path)
+    columns = table.fields.shape[1]
+    named = table.fields[3] if columns > 3 else pd.Series(".", index=regions.index)
+    places = [f"{r.chrom}:{r.start + 1}-{r.end}" for r in regions.itertuples()]
+    strand = table.fields[5] if columns > 5 else pd.Series(".", index=regions.index)
+    _refuse(
+        ~strand.isin(["+", "-", "."]).to_numpy(bool),
+        table.lines,
+        path,
+        lambda row: f"strand (column 6) is {strand.iloc[row]!r}; give +, - or '.' for none",
+    )
+    names = np.where(named.isin(["", "."]), np.array(places, object), named.to_numpy(object))
+    return regions.assign(name=names, strand=strand.to_numpy(object), line=table.lines)
+
+
 def _read_bed(path: str | Path) -> _Table:
     text = _BED_DIRECTIVE.sub("", _read(path))
     text = _BED_HEADER.sub(r"\1", text)
