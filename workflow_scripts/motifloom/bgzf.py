@@ -50,21 +50,28 @@ class BlockWriter:
         """Where the blocks begin in the file, int64; last, when it is finished, the end's."""
         return np.concatenate([[0], np.cumsum(self._sizes, dtype=np.int64)])
 
-    def write(self, content: bytes) -> None:
-        """Add bytes; what fills no block waits for the next."""
+    def write(self, content: bytes | memoryview) -> None:
+        """Add bytes; what fills no block waits, as a copy, for the next."""
+        content = memoryview(content)
         self.written += len(content)
-        content = self._rest + content
+        if self._rest:
+            missing = BLOCK - len(self._rest)
+            self._rest += content[:missing]
+            content = content[missing:]
+            if len(self._rest) < BLOCK:
+                return
+            self._compress(memoryview(self._rest))
         whole = len(content) // BLOCK * BLOCK
         self._compress(content[:whole])
-        self._rest = content[whole:]
+        self._rest = bytes(content[whole:])
 
     def finish(self) -> None:
         """Write what is left and the end's block."""
-        self._compress(self._rest)
+        self._compress(memoryview(self._rest))
         self._rest = b""
         self._stream.write(END)
 
-    def _compress(self, content: bytes) -> None:
+    def _compress(self, content: memoryview) -> None:
         size = BLOCK * _GROUP
         groups = (content[first : first + size] for first in range(0, len(content), size))
         for blocks in self._pool.map(_blocks, groups):
@@ -81,13 +88,13 @@ def writing(path: str | Path, threads: int) -> Iterator[BlockWriter]:
         writer.finish()
 
 
-def _blocks(content: bytes) -> list[bytes]:
+def _blocks(content: memoryview) -> list[bytes]:
     """The blocks of some content."""
     starts = range(0, len(content), BLOCK)
     return [_block(content[first : first + BLOCK]) for first in starts]
 
 
-def _block(content: bytes) -> bytes:
+def _block(content: memoryview) -> bytes:
     """One block: header, compressed content and trailer."""
     packed = _deflated(content, _LEVEL)
     if len(packed) > BLOCK:  # it would not fit with what cannot be compressed
@@ -98,6 +105,6 @@ def _block(content: bytes) -> bytes:
     return b"".join((head, packed, _TAIL.pack(zlib.crc32(content), len(content))))
 
 
-def _deflated(content: bytes, level: int) -> bytes:
+def _deflated(content: memoryview, level: int) -> bytes:
     packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     return packer.compress(content) + packer.flush()

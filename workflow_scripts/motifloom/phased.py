@@ -20,7 +20,7 @@ import pandas as pd
 
 from motifloom.alleles import Alleles, alleles_at
 from motifloom.files import InputError, check_readable, open_text
-from motifloom.readers import _other_spellings
+from motifloom.readers import refuse_spelling
 from motifloom.sequences import Genome
 
 _GENOTYPE = re.compile(r"[|/]?(\d+|\.)(?:([|/])(\d+|\.))?")
@@ -184,11 +184,7 @@ class _Naming:
         found = name if name in lengths else self.aliases.get(name, name)
         if found in lengths:
             return found
-        if spelling := _other_spellings([found], lengths).get(found):
-            raise InputError(
-                f"{self.path}: chromosome {name!r} is not in the genome; did you mean"
-                f" {spelling!r}? give both names in the table of genome: chromosome_aliases"
-            )
+        refuse_spelling(found, lengths, str(self.path))
         return ""
 
 

@@ -38,12 +38,12 @@ _TAB, _FEED, _BAR, _COMMA, _SEMICOLON, _DOT = (ord(letter) for letter in "\t\n|,
 class Lines:
     """Lines of text about the next n records or alleles.
 
-    text:   the lines
+    text:   the lines, in a buffer that the next ones overwrite
     rows:   int64 [n], rows of the records, or of the alleles among those of all entries of ALT
     starts: int64 [n + 1], where in the text the lines of each begin, and where the last ones end
     """
 
-    text: bytes
+    text: memoryview
     rows: np.ndarray
     starts: np.ndarray
 
@@ -93,7 +93,7 @@ class Rows:
                 *self._words, self._decimals, values.numbers, values.strand, values.position,
                 values.kernel,
             )  # fmt: skip
-            yield Lines(out[: starts[-1]].tobytes(), np.arange(first, last), starts)
+            yield Lines(memoryview(out[: starts[-1]]), np.arange(first, last), starts)
 
     def table(self, records: Records, found: AlternativeAlleles, values: Values) -> Iterator[Lines]:
         """A row of TABLE for each scored allele and target."""
@@ -108,7 +108,7 @@ class Rows:
                 found.first, found.last, found.row, *self._words, self._decimals, values.numbers,
                 values.strand, values.position, values.kernel,
             )  # fmt: skip
-            yield Lines(out[: starts[-1]].tobytes(), scored[first:last], starts)
+            yield Lines(memoryview(out[: starts[-1]]), scored[first:last], starts)
 
     def skipped(self, records: Records, found: AlternativeAlleles) -> Iterator[bytes]:
         """A row of SKIPPED for each allele that is not scored."""
