@@ -54,6 +54,12 @@ def test_without_matrices_their_columns_are_left_out():
     assert not table.matrix and table.chromosomes == []
 
 
+def test_tolerances_are_told_by_model_where_they_differ():
+    rows = [row(), row("danq") | {"tolerance": "100"}]
+    table = site_table(called_sites(rows, {}), {})
+    assert table.tolerance == "50 (DeepBind) or 100 (DanQ)"
+
+
 def test_a_note_stands_once_in_its_row():
     rows = [row(), missing(dataset="b", note="no peak on these chromosomes")]
     cells = site_table(called_sites(rows, {}), {}).rows[1]

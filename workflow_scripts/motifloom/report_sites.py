@@ -77,9 +77,19 @@ def site_table(called: list[Called], configuration: Mapping[str, Any]) -> SiteTa
         chosen={text(one.own.get("threshold_by")) for one in called},
         fdr=text(configuration.get("tracks", {}).get("fdr")),
         chromosomes=[(split, joined(names)) for split, names in chromosomes if names],
-        tolerance=count(next((one.own.get("tolerance") for one in called), None)),
+        tolerance=_tolerance(called),
         matrix=any(one.matrix for one in called),
     )
+
+
+def _tolerance(called: list[Called]) -> str:
+    """How far off a peak may be found, of each model where they differ: "50 (DeepBind) or ..."."""
+    models: dict[str, dict[str, None]] = {}
+    for one in called:
+        models.setdefault(count(one.own.get("tolerance")), {})[model_name(one.own["model"])] = None
+    if len(models) < 2:
+        return "".join(models)
+    return " or ".join(f"{bases} ({joined(list(names))})" for bases, names in models.items())
 
 
 def site_points(called: list[Called]) -> list[dict[str, Any]]:

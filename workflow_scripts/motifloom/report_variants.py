@@ -105,7 +105,7 @@ STRONGEST = [
     ("Reference", True, field("reference", _score)),
     ("Alternative", True, field("alternative", _score)),
     ("Difference", True, field("difference", _signed)),
-    ("Log-odds", True, field("log_odds", lambda value: change(value, 2))),
+    ("Change of log-odds", True, field("log_odds", lambda value: change(value, 2))),
     ("p", True, field("p", evalue)),
     ("Strand", False, field("strand")),
     ("Motif at", True, field("position", count)),
