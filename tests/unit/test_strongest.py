@@ -30,7 +30,7 @@ def lines_of(values, first, size=2, ref="A"):
             ]
             texts.append("".join(f"{start}{end}\n" for end in ends).encode())
         starts = np.concatenate([[0], np.cumsum([len(text) for text in texts])])
-        yield Lines(b"".join(texts), rows, starts)
+        yield Lines(memoryview(b"".join(texts)), rows, starts)
 
 
 def written(tmp_path, batches, scales=(1.0,), most=100, **how):

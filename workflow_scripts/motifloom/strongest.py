@@ -88,7 +88,8 @@ class Strongest:
         here = here[np.argsort(own[here], kind="stable")]
         alleles, starts = np.unique(own[here] - first, return_index=True)
         for allele, kept in zip(alleles, np.split(here, starts[1:]), strict=False):
-            lines = part.text[part.starts[allele] : part.starts[allele + 1]].split(b"\n")
+            text = bytes(part.text[part.starts[allele] : part.starts[allele + 1]])
+            lines = text.split(b"\n")
             for row in kept:
                 self._texts[row] = _shortened(lines[self._kept["target"][row]])
 
