@@ -52,6 +52,8 @@ def test_tracks_and_sites_are_made_and_later_changes_run_what_they_touch(tracked
 
     rows = rows_of(tracked.results / "sites.tsv")
     assert tuple(rows[0]) == SITE_METRIC_COLUMNS
+    page = (tracked.results / "report.html").read_text(encoding="utf-8")
+    assert '<h2 id="genome">Sites along the genome</h2>' in page
     kinds = {(row["model"], row["dataset"], row["split"]) for row in rows}
     splits = ("validation", "test")
     models = {(model, name, split) for model, name in TRACKS for split in splits}

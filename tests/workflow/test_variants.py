@@ -51,6 +51,10 @@ def test_variants_are_annotated_without_training_again(copy):
             assert len(list(table.fetch("chr1", 5999, 6000))) == len(targets)
         skipped = (folder / f"{model}.skipped.tsv").read_text().splitlines()
         assert [row.split("\t")[4] for row in skipped[1:]] == ["<DEL>", "A"]
+        top = (folder / f"{model}.top.tsv").read_text().splitlines()
+        assert {f"#{top[0]}", *top[1:]} <= set(rows) and len(top) > 1
+    page = (copy.results / "report.html").read_text(encoding="utf-8")
+    assert page.count("Strongest effects: mine") == 2
     again = copy.plan()
     assert "Nothing to be done" in again.output, sorted(again.jobs)
 

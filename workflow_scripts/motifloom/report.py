@@ -67,12 +67,15 @@ def write_page(
     environment = template_environment(templates)
     entries = make_entries(run, sheet, models)
     called = called_sites(run.rows("sites.tsv"), {entry.name: entry.anchor for entry in entries})
+    presets = list(dict.fromkeys(model for model, _ in models))
     view = run_view(run, entries, models, called) | {
         "title": title,
         "configuration": "\n".join(configuration_lines(configuration)),
         "versions": list(versions.items()),
         "packed_sections": packed_sections(environment, entries),
         "sites": site_table(called, configuration),
+        "variants": annotated(run, presets),
+        "variant_counts": counts_table(run, presets),
     }
     write_text(environment.get_template("page.html.jinja").render(view), output)
 
@@ -175,8 +178,6 @@ def tables_view(run: Run, metrics: list[Row], entries: list[Entry]) -> dict[str,
         "without_folds": names_without(entries, folds),
         "networks": networks,
         "layers": layers,
-        "variants": annotated(run),
-        "variant_counts": counts_table(run),
     }
 
 

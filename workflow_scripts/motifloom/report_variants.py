@@ -1,10 +1,11 @@
 """The report's tables of annotated variants: what was scored, and the strongest effects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from motifloom.report_run import Run
 from motifloom.report_tables import Table, field, plain_table
-from motifloom.report_values import Row, change, count, evalue, model_name, number, significant
+from motifloom.report_values import Row, change, count, evalue, model_name, number, plural
 
 SHOWN = 20  # alleles with the strongest effects
 _ALLELE = ("chrom", "pos", "id", "ref", "alt")
@@ -20,22 +21,22 @@ class Annotated:
     strongest: Table
 
 
-def annotated(run: Run) -> list[Annotated]:
-    """The run's annotated files by name, each with every preset that scored it."""
+def annotated(run: Run, models: Sequence[str] = ()) -> list[Annotated]:
+    """The run's annotated files by name, each with its presets in the order of `models`."""
     return [
         Annotated(
             variants, model, plain_table(STRONGEST, strongest(run.rows(_path(variants, model))))
         )
-        for variants, model in _scored(run)
+        for variants, model in _scored(run, models)
     ]
 
 
-def counts_table(run: Run) -> Table:
+def counts_table(run: Run, models: Sequence[str] = ()) -> Table:
     """A row a file and preset: how many records and alleles it has, and why some are skipped."""
     rows = [
         {"variants": variants, "model": model}
         | {row["stage"]: row["count"] for row in run.rows(_path(variants, model, "summary"))}
-        for variants, model in _scored(run)
+        for variants, model in _scored(run, models)
     ]
     return plain_table(COUNTS, rows)
 
@@ -48,10 +49,12 @@ def strongest(rows: list[Row]) -> list[Row]:
     return list(first.values())[:SHOWN]
 
 
-def _scored(run: Run) -> list[tuple[str, str]]:
+def _scored(run: Run, models: Sequence[str]) -> list[tuple[str, str]]:
     """(file, preset) of every summary of the run."""
-    found = (path for path in run.listed if path.match("variants/*/*.summary.tsv"))
-    return sorted((path.parent.name, path.name.removesuffix(".summary.tsv")) for path in found)
+    places = {model: place for place, model in enumerate(models)}
+    paths = (path for path in run.listed if path.match("variants/*/*.summary.tsv"))
+    found = ((path.parent.name, path.name.removesuffix(".summary.tsv")) for path in paths)
+    return sorted(found, key=lambda one: (one[0], places.get(one[1], len(places)), one[1]))
 
 
 def _path(variants: str, model: str, kind: str = "top") -> str:
@@ -59,7 +62,7 @@ def _path(variants: str, model: str, kind: str = "top") -> str:
 
 
 def _parts(row: Row, prefix: str) -> str:
-    """The counts above 0 of stages that begin so, in words: "12 SNV, 3 insertion"."""
+    """The counts above 0 of stages that begin so, in words: "1 breakend, 3 ALT is REF"."""
     parts = [
         f"{count(value)} {stage.removeprefix(prefix)}"
         for stage, value in row.items()
@@ -68,20 +71,33 @@ def _parts(row: Row, prefix: str) -> str:
     return ", ".join(parts)
 
 
+def _types(row: Row) -> str:
+    """The scored alleles by type: "12 SNVs, 1 deletion, 2 complex"."""
+    named = {
+        stage if stage.endswith("complex") else plural(number(value) or 0, stage): value
+        for stage, value in row.items()
+        if stage.startswith(_SCORED)
+    }
+    return _parts(named, _SCORED)
+
+
 def _skipped(row: Row) -> str:
     """How many alleles were skipped."""
     return count(sum(number(row[stage]) or 0 for stage in row if stage.startswith(_SKIPPED)))
 
 
-def _score(value: object) -> str:
-    """A score with three significant digits."""
-    return significant(value).replace("-", "−")
+def _score(value: object, sign: str = "") -> str:
+    """A score with three significant digits, or as many as it has before the point."""
+    held = number(value)
+    if held is None:
+        return ""
+    form = "#.3g" if abs(held) < 100 else ",.0f"
+    return f"{held:{sign}{form}}".replace("-", "−")
 
 
 def _signed(value: object) -> str:
-    """A difference with its sign and three significant digits."""
-    held = number(value)
-    return "" if held is None else f"{held:+.3g}".replace("-", "−")
+    """The same with its sign."""
+    return _score(value, "+")
 
 
 COUNTS = [
@@ -90,7 +106,7 @@ COUNTS = [
     ("Records", True, field("records", count)),
     ("Alleles", True, field("alternative alleles", count)),
     ("Scored", True, field("scored", count)),
-    ("Of them", False, lambda row: _parts(row, _SCORED)),
+    ("Of them", False, _types),
     ("Random variants", False, lambda row: _parts(row, _RANDOM)),
     ("Skipped", True, _skipped),
     ("Why", False, lambda row: _parts(row, _SKIPPED)),
