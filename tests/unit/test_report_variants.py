@@ -44,12 +44,12 @@ def test_each_allele_stands_once_with_its_strongest_dataset(tmp_path):
     assert (found.variants, found.model) == ("mine", "deepbind")
     assert found.strongest.headers == [
         "Chromosome", "Position", "Id", "Ref", "Alt", "Dataset", "Reference", "Alternative",
-        "Difference", "Change of log-odds", "p", "Strand", "Motif at",
+        "Difference", "Δ log-odds", "p", "Strand", "Motif at",
     ]  # fmt: skip
     assert found.strongest.rows == [
-        ["chr1", "1,200", "rs1", "A", "C", "b", "4.25", "−1.50", "−5.75", "−6.12", "1.0e-4", "-",
+        ["chr1", "1,200", "rs1", "A", "C", "b", "4.25", "−1.50", "−5.75", "−6.12", "1.0e-4", "−",
          "5,000"],
-        ["chr1", "7", "", "A", "C", "a", "4.25", "−1.50", "−5.75", "", "", "-", "5,000"],
+        ["chr1", "7", "", "A", "C", "a", "4.25", "−1.50", "−5.75", "", "", "−", "5,000"],
     ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from motifloom.report_run import Run
 from motifloom.report_tables import Table, field, plain_table
-from motifloom.report_values import Row, change, count, evalue, model_name, number, plural
+from motifloom.report_values import Row, change, count, evalue, model_name, number, plural, text
 
 SHOWN = 20  # alleles with the strongest effects
 _ALLELE = ("chrom", "pos", "id", "ref", "alt")
@@ -121,8 +121,8 @@ STRONGEST = [
     ("Reference", True, field("reference", _score)),
     ("Alternative", True, field("alternative", _score)),
     ("Difference", True, field("difference", _signed)),
-    ("Change of log-odds", True, field("log_odds", lambda value: change(value, 2))),
+    ("Δ log-odds", True, field("log_odds", lambda value: change(value, 2))),
     ("p", True, field("p", evalue)),
-    ("Strand", False, field("strand")),
+    ("Strand", False, field("strand", lambda value: text(value).replace("-", "−"))),
     ("Motif at", True, field("position", count)),
 ]
