@@ -374,30 +374,31 @@ class _Lists:
     Shapes are pairs (bases replaced, bases put there), (-1, -1) for long alleles. Rows are numbered
     from the allele's first row of scores, of the alternative's own scores from the first of these.
 
-    bounds: int64 [H, shifts, 5]; runs, edges, rows: int32, all as `compare_alleles` takes them;
-            rows of blocks stand `_TILE` higher
+    bounds: int64 [H, shifts, 5] and pairs int32 [.., 3], as `compare_alleles` takes them; rows of
+            blocks stand `_TILE` higher
     """
 
     bounds: np.ndarray
-    runs: np.ndarray
-    edges: np.ndarray
-    rows: np.ndarray
+    pairs: np.ndarray
 
     @classmethod
     def of(cls, bank: Bank, shapes: np.ndarray, shifts: Sequence[int]) -> "_Lists":
         bounds = np.zeros((len(shapes), len(shifts), 5), np.int64)
-        runs, edges, rows = [], [0], []
+        pairs: list[tuple[int, int, int]] = []
         for h, (n_ref, n_alt) in enumerate(shapes):
             for j, shift in enumerate(shifts):
-                bounds[h, j, 0] = len(rows)
+                bounds[h, j, 0] = len(pairs)
                 parts = _parts(bank, int(n_ref), int(n_alt), shift, shift - min(shifts))
                 for i, part in enumerate(parts):
                     for row, group in itertools.groupby(sorted(part), lambda pair: pair[0]):
-                        runs += [offset for _, offset in group]
-                        edges.append(len(runs))
-                        rows.append(row)
-                    bounds[h, j, i + 1] = len(rows)
-        return cls(bounds, *(np.array(each, np.int32) for each in (runs, edges, rows)))
+                        offsets = [offset for _, offset in group]
+                        # Of an odd number the last stands twice, which changes no maximum.
+                        offsets += offsets[-1:] * (len(offsets) % 2)
+                        halves = zip(offsets[::2], offsets[1::2], strict=True)
+                        pairs += [(*half, row) for half in halves]
+                    bounds[h, j, i + 1] = len(pairs)
+        rows = np.array(pairs, np.int32).reshape(-1, 3)
+        return cls(bounds, rows * np.int32(INT_LANES * 2))
 
 
 def _parts(bank: Bank, n_ref: int, n_alt: int, shift: int, moved: int) -> tuple[list, ...]:
@@ -455,7 +456,7 @@ def score_alleles(
         _score(
             genome.flat, begins, ends, starts, n_ref, alleles.alt, alleles.offsets, order,
             first, sizes, base, tiles[low : high + 1], shape.reshape(-1), own,
-            lists.bounds, lists.runs, lists.edges, lists.rows, *_arrays(bank), bank.kernels,
+            lists.bounds, lists.pairs, *_arrays(bank), bank.kernels,
             bank.columns, bank.rows,
             bank.width, bank.length // 2, -min(shifts), bank.block,
             scores, position, strand, kernel,
@@ -506,7 +507,7 @@ def _own_letters(flat, begin, end, start, n_ref, alt, first, n_alt, before, lett
 @compiled()
 def _score(
     flat, begins, ends, starts, n_ref, alt, alt_offsets, order, first, sizes, base, tiles, shape,
-    own, bounds, runs, edges, rows, tables, thresholds, places, weights, targets, shifts, n_words,
+    own, bounds, pairs, tables, thresholds, places, weights, targets, shifts, n_words,
     both, windows, word_places, kernels, columns, place_rows, width, middle, moved, block,
     scores, position, strand, kernel,
 ):  # fmt: skip
@@ -534,7 +535,7 @@ def _score(
     held, which = _floats(most * INT_LANES), _floats(most * INT_LANES).view(np.int32)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
     flat_starts, flat_weights = thresholds.reshape(-1), weights.reshape(-1)
-    flat_bounds = bounds.reshape(-1)
+    flat_bounds, flat_pairs = bounds.reshape(-1), pairs.reshape(-1)
     for begun in range(0, len(tiles) - 1, _TILES):
         ended = min(begun + _TILES, len(tiles) - 1)
         n = tiles[ended] - tiles[begun]
@@ -584,7 +585,7 @@ def _score(
                         for j in range(n_shifts):
                             at = (j * most + k) * INT_LANES
                             compare_alleles(
-                                found, base[i], own_found, (k - low) * longest, runs, edges, rows,
+                                found, base[i], own_found, (k - low) * longest, flat_pairs,
                                 flat_bounds, (shape[i] * n_shifts + j) * 5, flat_places, place,
                                 flat_weights, lane, sums, at, at + n_sums,
                                 held, which, k * INT_LANES, group if j == 0 else -1,

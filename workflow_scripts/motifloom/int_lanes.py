@@ -308,45 +308,42 @@ def read_out(typingctx, best, at, weights, weight, sums, output):
 
 @intrinsic
 def compare_alleles(
-    typingctx, scores, base, own, own_base, runs, edges, rows, bounds, bound, places, place,
+    typingctx, scores, base, own, own_base, pairs, bounds, bound, places, place,
     weights, weight, sums, reference, alternative, held, which, hold, group,
 ):  # fmt: skip
     """Read the best windows of 32 kernels out of the scores of two alleles.
 
     scores: int16 [.., 32], from row `base` on those of the reference; `own` those of windows that
             see the change, from row `own_base` on
-    runs:   int32, rows of scores; run i holds those from number edges[i] to before edges[i + 1]
-    rows:   int32, the row of `places` int16 [.., 32] that is added to the largest of each run
-    bounds: int64, from `bound` on five numbers of runs, between which lie those of both alleles, of
-            the reference alone, of the alternative, and of the alternative's own scores
+    pairs:  int32 [.., 3], two rows of scores and the row of `places` int16 [.., 32] that is added
+            to the larger, all in bytes
+    bounds: int64, from `bound` on five numbers of pairs, between which lie those of both alleles,
+            of the reference alone, of the alternative, and of the alternative's own scores
     Adds `weights` float32 [32] times what is above 0 to `sums` float32 at `reference` and
     `alternative`. Where `group` is no -1, keeps it in `which` int32 in the lanes where these parts
     differ more than ever before; `held` float32 is by how much, both from `hold` on.
     """
     signature = types.void(
-        scores, base, own, own_base, runs, edges, rows, bounds, bound, places, place,
+        scores, base, own, own_base, pairs, bounds, bound, places, place,
         weights, weight, sums, reference, alternative, held, which, hold, group,
     )  # fmt: skip
 
     def generate(context, builder, signature, arguments):
-        scores, own, runs, edges, rows, bounds, places, weights, left, right, held, which = (
-            _pointers(
-                context, builder, signature, arguments, 0, 2, 4, 5, 6, (7, 8), (9, 10), (11, 12),
-                (13, 14), (13, 15), (16, 18), (17, 18),
-            )
+        scores, own, pairs, bounds, places, weights, left, right, held, which = _pointers(
+            context, builder, signature, arguments, 0, 2, 4, (5, 6), (7, 8), (9, 10),
+            (11, 12), (11, 13), (14, 16), (15, 16),
         )  # fmt: skip
         scores = builder.gep(scores, [_rows(builder, arguments[1])])
         own = builder.gep(own, [_rows(builder, arguments[3])])
-        lists = runs, edges, rows, places
         ends = [builder.load(builder.gep(bounds, [_number(i)])) for i in range(5)]
         lowest = ir.Constant(_SHORTS, [LOWEST] * INT_LANES)
         both = cgutils.alloca_once_value(builder, lowest)
-        _best_runs(builder, scores, lists, ends[0], ends[1], both)
+        _best_pairs(builder, scores, pairs, places, ends[0], ends[1], both)
         one = cgutils.alloca_once_value(builder, builder.load(both))
-        _best_runs(builder, scores, lists, ends[1], ends[2], one)
+        _best_pairs(builder, scores, pairs, places, ends[1], ends[2], one)
         other = cgutils.alloca_once_value(builder, builder.load(both))
-        _best_runs(builder, scores, lists, ends[2], ends[3], other)
-        _best_runs(builder, own, lists, ends[3], ends[4], other)
+        _best_pairs(builder, scores, pairs, places, ends[2], ends[3], other)
+        _best_pairs(builder, own, pairs, places, ends[3], ends[4], other)
         weights = _load(builder, weights, _number(0), _FLOATS)
         parts = []
         for best, sums in ((one, left), (other, right)):
@@ -354,31 +351,24 @@ def compare_alleles(
             total = builder.fadd(_load(builder, sums, _number(0), _FLOATS), part)
             _store(builder, total, sums, _number(0), _FLOATS)
             parts.append(part)
-        with builder.if_then(builder.icmp_signed(">=", arguments[19], _number(0))):
-            _keep_larger(builder, builder.fsub(parts[1], parts[0]), held, which, arguments[19])
+        with builder.if_then(builder.icmp_signed(">=", arguments[17], _number(0))):
+            _keep_larger(builder, builder.fsub(parts[1], parts[0]), held, which, arguments[17])
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _best_runs(builder, scores, lists, first, last, largest):
-    """Raise `largest` to the best of some runs of rows, each with what its place adds."""
-    runs, edges, rows, places = lists
-    one = _number(1)
-    best = cgutils.alloca_once(builder, _SHORTS)
-    with cgutils.for_range_slice(builder, first, last, one, intp=_I64) as (run, _):
-        builder.store(ir.Constant(_SHORTS, [LOWEST] * INT_LANES), best)
-        begin, end = (
-            builder.sext(builder.load(builder.gep(edges, [at])), _I64)
-            for at in (run, builder.add(run, one))
-        )
-        with cgutils.for_range_slice(builder, begin, end, one, intp=_I64) as (at, _):
-            offset = builder.sext(builder.load(builder.gep(runs, [at])), _I64)
-            found = _load(builder, scores, _rows(builder, offset))
-            builder.store(_larger(builder, builder.load(best), found), best)
-        row = builder.sext(builder.load(builder.gep(rows, [run])), _I64)
-        added = _load(builder, places, _rows(builder, row))
-        found = _add(builder, builder.load(best), added)
+def _best_pairs(builder, scores, pairs, places, first, last, largest):
+    """Raise `largest` to the best of some pairs of rows, each with what its place adds."""
+    bytewise = ir.IntType(8).as_pointer()
+    scores, places = (builder.bitcast(array, bytewise) for array in (scores, places))
+    with cgutils.for_range_slice(builder, first, last, _number(1), intp=_I64) as (at, _):
+        pair = builder.gep(pairs, [builder.mul(at, _number(3))])
+        rows = []
+        for number, array in enumerate((scores, scores, places)):
+            offset = builder.sext(builder.load(builder.gep(pair, [_number(number)])), _I64)
+            rows.append(_load(builder, array, offset))
+        found = _add(builder, _larger(builder, rows[0], rows[1]), rows[2])
         builder.store(_larger(builder, builder.load(largest), found), largest)
 
 
