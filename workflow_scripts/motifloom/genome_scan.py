@@ -37,6 +37,11 @@ def scan_genome(
     the model's of the window, as long as those trained on, whose middle base (length // 2) is the
     step's (step // 2); what lies beyond the chromosome's ends reads as N. T is the number of all
     models' targets, in their order. Stretches come in order; memory does not grow with the genome.
+
+        models = [inference.load("results/yeast/models/deepbind/Reb1")]
+        genome = Genome.open("results/yeast/genome/genome.safetensors")
+        for stretch in scan_genome(models, genome, step=10, chromosomes=["chrIV"]):
+            stretch.scores  # float32 [104857, 1], the first one's
     """
     scorers, order = _scorers(models)
     for chrom in genome.names if chromosomes is None else chromosomes:

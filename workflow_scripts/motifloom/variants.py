@@ -61,6 +61,11 @@ def score_variants(
     DeepBinds with maxima and a linear read-out are scored together in 16-bit fixed point
     (`fixed_point.py`), which their own scores differ from by some 1e-4; all others score every
     window.
+
+        models = [inference.load("results/yeast/models/deepbind/Reb1")]
+        genome = Genome.open("results/yeast/genome/genome.safetensors")
+        alleles = alleles_at(genome, [("chrIV", 87345, "C", "A"), ("chrIV", 125285, "ACC", "A")])
+        score_variants(models, genome, alleles, shifts=(-25, 25)).difference  # float32 [2, 1]
     """
     return VariantScorer(models, genome, shifts).score(alleles)
 
