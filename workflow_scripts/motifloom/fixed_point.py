@@ -19,6 +19,7 @@ from motifloom.alleles import Alleles
 from motifloom.code_scan import place_index
 from motifloom.inference import DeepBindModel
 from motifloom.int_lanes import (
+    FUSED_BLOCKS,
     INT_LANES,
     LOWEST,
     best_blocks,
@@ -27,6 +28,7 @@ from motifloom.int_lanes import (
     read_out,
     score_blocks,
     score_places,
+    score_places_and_blocks,
 )
 from motifloom.lanes import LETTERS, WORD, WORD_ROWS, aligned, compiled, fill_words
 from motifloom.sequences import Genome
@@ -307,8 +309,8 @@ def _spell(letters, at, word_places, words, count):
 def _total(sums, at):
     """The sum of 32 numbers, always in one order."""
     total = 0.0
-    for lane in range(INT_LANES):
-        total += sums[at + lane]
+    for lane in range(at, at + INT_LANES, 4):
+        total += (sums[lane] + sums[lane + 1]) + (sums[lane + 2] + sums[lane + 3])
     return total
 
 
@@ -566,10 +568,16 @@ def _score(
                 table, place = group * tables.shape[1], group * places.shape[1]
                 lane = group * INT_LANES
                 for t in range(begun, ended):
-                    score_places(
+                    bank = (
                         flat_tables, table, words, (t - begun) * line, flat_starts, lane, n_words,
-                        both, counts[t - begun], found, 0,
+                        both, counts[t - begun],
                     )  # fmt: skip
+                    if block == FUSED_BLOCKS[0] or block == FUSED_BLOCKS[1]:
+                        score_places_and_blocks(*bank, block, found, 0, _TILE * INT_LANES)
+                    else:
+                        score_places(*bank, found, 0)
+                        n_blocks = counts[t - begun] - block + 1
+                        best_blocks(found, 0, block, n_blocks, found, _TILE * INT_LANES)
                     low, high = tiles[t] - tiles[begun], tiles[t + 1] - tiles[begun]
                     for k in range(low, high):
                         score_places(
@@ -577,9 +585,6 @@ def _score(
                             n_words, both, own[rows_here[k]], own_found,
                             (k - low) * longest * INT_LANES,
                         )  # fmt: skip
-                    best_blocks(
-                        found, 0, block, counts[t - begun] - block + 1, found, _TILE * INT_LANES
-                    )
                     for k in range(low, high):
                         i = rows_here[k]
                         for j in range(n_shifts):
@@ -604,13 +609,14 @@ def _score(
                         scores[2 + side, i, target] = best
                     lane = _strongest(held, k * INT_LANES)
                     if lane >= 0:
-                        group = which[k * INT_LANES + lane]
+                        group = which[k * INT_LANES + lane] // 2
+                        rises = which[k * INT_LANES + lane] % 2 == 1
+                        side = rises == (weights[group, lane] > 0)
                         reverse, offset = _find_hit(
-                            columns[group, :, lane], thresholds[group, lane],
-                            flat_places[group * places.shape[1] + lane :: INT_LANES], place_rows,
-                            letters, (t - begun) * line + base[i] + moved,
-                            own_letters[k * own_line :], n_ref[i],
-                            alt_offsets[i + 1] - alt_offsets[i], middle, moved, width,
+                            columns, thresholds, places, group, lane, place_rows, letters,
+                            (t - begun) * line + base[i] + moved, own_letters, k * own_line,
+                            n_ref[i], alt_offsets[i + 1] - alt_offsets[i], side, middle, moved,
+                            width,
                         )  # fmt: skip
                         kernel[i, target] = kernels[group, lane]
                         strand[i, target] = -1 if reverse else 1
@@ -629,38 +635,40 @@ def _strongest(held, at):
 
 @compiled()
 def _find_hit(
-    columns, threshold, places, place_rows, letters, begin, own_letters, n_ref, n_alt, middle,
-    moved, width,
+    columns, thresholds, places, group, lane, place_rows, letters, begin, own_letters, own, n_ref,
+    n_alt, side, middle, moved, width,
 ):  # fmt: skip
-    """A kernel's best window among those in which the alleles differ, on the better allele.
+    """A kernel's best window among those in which the alleles differ, on the alternative or not.
 
-    columns int16 [S, K, 5], places int16 [rows]; letters of the reference's window from `begin` on.
-    Returns whether it lies on the reverse strand, and its first base, counted on the reference from
-    the first base replaced.
+    The kernel is lane `lane` of a group; letters of the reference's window stand from `begin` on,
+    the alternative's own ones from `own` on. Returns whether the window lies on the reverse strand,
+    and its first base, counted on the reference from the first base replaced.
     """
     long = n_ref > SHORT or n_alt > SHORT
     before = 0 if long else max(0, middle - width + 1)
     best, reverse, offset = np.int64(0), False, 0
-    for side in range(2):
-        last = len(place_rows)
-        if n_ref == n_alt and not long:
-            last = min(middle + n_ref, last)
-        for p in range(before, last):
-            source, at = letters, begin + p
-            if side and long:
-                source, at = own_letters, moved + p
-            elif side and p < middle + n_alt:
-                source, at = own_letters, p - (middle - width + 1)
-            elif side:
-                at = begin + p + n_ref - n_alt
-            for turned in range(columns.shape[0]):
-                score = np.int64(threshold) + places[place_rows[p]]
-                for k in range(width):
-                    score += columns[turned, k, source[at + k]]
-                if score > best:
-                    best, reverse, offset = score, turned == 1, p - middle
-                    if side and p >= middle + n_alt:
-                        offset += n_ref - n_alt
-                    elif side and p > middle:
-                        offset = min(offset, n_ref)
+    flat, strands = columns.reshape(-1), columns.shape[1]
+    last = len(place_rows)
+    if n_ref == n_alt and not long:
+        last = min(middle + n_ref, last)
+    for p in range(before, last):
+        source, at = letters, begin + p
+        if side and long:
+            source, at = own_letters, own + moved + p
+        elif side and p < middle + n_alt:
+            source, at = own_letters, own + p - (middle - width + 1)
+        elif side:
+            at = begin + p + n_ref - n_alt
+        start = np.int64(thresholds[group, lane]) + places[group, place_rows[p] * INT_LANES + lane]
+        for turned in range(strands):
+            score = start
+            column = ((group * strands + turned) * INT_LANES + lane) * width * LETTERS
+            for k in range(width):
+                score += flat[np.uintp(column + k * LETTERS) + np.uintp(source[np.uintp(at + k)])]
+            if score > best:
+                best, reverse, offset = score, turned == 1, p - middle
+                if side and p >= middle + n_alt:
+                    offset += n_ref - n_alt
+                elif side and p > middle:
+                    offset = min(offset, n_ref)
     return reverse, offset

@@ -18,6 +18,7 @@ LOWEST = -32768
 # Words a kernel up to which the loop over them is unrolled: kernels of 24.
 _UNROLLED = 8
 _UNROLLED_BLOCK = 8  # rows of a block, likewise
+FUSED_BLOCKS = 5, 8  # rows of blocks that are made while their rows are scored
 
 _I16, _I32, _I64 = (ir.IntType(bits) for bits in (16, 32, 64))
 _SHORTS = ir.VectorType(_I16, INT_LANES)
@@ -147,6 +148,61 @@ def score_blocks(
     return signature, generate
 
 
+@intrinsic
+def score_places_and_blocks(
+    typingctx, tables, table, words, word, starts, start, n_words, both, count, width,
+    scores, score, block,
+):  # fmt: skip
+    """`score_places` and `best_blocks` in one pass, for a `width` of 5 or 8.
+
+    Writes `scores` int16 [count, 32] from `score` on, and the blocks from `block` on.
+    """
+    signature = types.void(
+        tables, table, words, word, starts, start, n_words, both, count, width,
+        scores, score, block,
+    )  # fmt: skip
+
+    def generate(context, builder, signature, arguments):
+        *inputs, scores, blocks = _pointers(
+            context, builder, signature, arguments, (0, 1), (2, 3), (4, 5), (10, 11), (10, 12)
+        )
+        n_words, both, count, width = arguments[6:10]
+        lowest = ir.Constant(_SHORTS, [LOWEST] * INT_LANES)
+        held = [cgutils.alloca_once_value(builder, lowest) for _ in range(max(FUSED_BLOCKS) - 1)]
+
+        def loop_of(size, score_at):
+            # Of the first windows the block is not whole: it is written before the first place.
+            with cgutils.for_range(builder, count, intp=_I64) as loop:
+                found = score_at(loop.index)
+                _store(builder, found, scores, _rows(builder, loop.index))
+                first = builder.sub(loop.index, _number(size - 1))
+                _roll(builder, held[: size - 1], found, blocks, _rows(builder, first))
+
+        def emit(score_at):
+            narrow, wide = FUSED_BLOCKS
+            with builder.if_else(builder.icmp_signed("==", width, _number(narrow))) as (one, two):
+                with one:
+                    loop_of(narrow, score_at)
+                with two:
+                    loop_of(wide, score_at)
+
+        _for_each_shape(builder, inputs, n_words, both, emit)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _roll(builder, held, found, blocks, at):
+    """Write the largest of the rows held and `found`, which takes the place of the oldest."""
+    rows = [*(builder.load(row) for row in held), found]
+    for row, place in zip(rows[1:], held, strict=True):
+        builder.store(row, place)
+    while len(rows) > 1:
+        pairs = zip(rows[::2], rows[1::2], strict=False)
+        rows = [_larger(builder, *pair) for pair in pairs] + rows[len(rows) // 2 * 2 :]
+    _store(builder, rows[0], blocks, at)
+
+
 def _for_each_shape(builder, inputs, n_words, both, emit):
     """Emit a loop for each number of words and of strands, and choose among them when run.
 
@@ -236,13 +292,7 @@ def _roll_blocks(builder, scores, blocks, count, width):
     ahead = builder.gep(scores, [_number((width - 1) * INT_LANES)])
     with cgutils.for_range(builder, count, intp=_I64) as loop:
         at = _rows(builder, loop.index)
-        rows = [*(builder.load(row) for row in held), _load(builder, ahead, at)]
-        for row, place in zip(rows[1:], held, strict=True):
-            builder.store(row, place)
-        while len(rows) > 1:
-            pairs = zip(rows[::2], rows[1::2], strict=False)
-            rows = [_larger(builder, *pair) for pair in pairs] + rows[len(rows) // 2 * 2 :]
-        _store(builder, rows[0], blocks, at)
+        _roll(builder, held, _load(builder, ahead, at), blocks, at)
 
 
 @intrinsic
@@ -320,8 +370,9 @@ def compare_alleles(
     bounds: int64, from `bound` on five numbers of pairs, between which lie those of both alleles,
             of the reference alone, of the alternative, and of the alternative's own scores
     Adds `weights` float32 [32] times what is above 0 to `sums` float32 at `reference` and
-    `alternative`. Where `group` is no -1, keeps it in `which` int32 in the lanes where these parts
-    differ more than ever before; `held` float32 is by how much, both from `hold` on.
+    `alternative`. Where `group` is no -1, keeps it in `which` int32, doubled, and 1 more where the
+    part rises, in the lanes where these parts differ more than ever before; `held` float32 is by
+    how much, both from `hold` on.
     """
     signature = types.void(
         scores, base, own, own_base, pairs, bounds, bound, places, place,
@@ -373,6 +424,7 @@ def _best_pairs(builder, scores, pairs, places, first, last, largest):
 
 
 def _keep_larger(builder, change, held, which, group):
+    rises = builder.fcmp_ordered(">", change, ir.Constant(_FLOATS, [0.0] * INT_LANES))
     kind = ir.FunctionType(_FLOATS, [_FLOATS])
     absolute = cgutils.get_or_insert_function(builder.module, kind, "llvm.fabs.v32f32")
     change = builder.call(absolute, [change])
@@ -380,8 +432,10 @@ def _keep_larger(builder, change, held, which, group):
     larger = builder.fcmp_ordered(">", change, former)
     _store(builder, builder.select(larger, change, former), held, _number(0), _FLOATS)
     number = ir.Constant(_INTEGERS, ir.Undefined)
-    number = builder.insert_element(number, builder.trunc(group, _I32), ir.Constant(_I32, 0))
+    doubled = builder.trunc(builder.shl(group, _number(1)), _I32)
+    number = builder.insert_element(number, doubled, ir.Constant(_I32, 0))
     zeros = ir.Constant(_INTEGERS, [0] * INT_LANES)
     number = builder.shuffle_vector(number, number, zeros)
+    number = builder.add(number, builder.zext(rises, _INTEGERS))
     kept = builder.select(larger, number, _load(builder, which, _number(0), _INTEGERS))
     _store(builder, kept, which, _number(0), _INTEGERS)
