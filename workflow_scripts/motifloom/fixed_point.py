@@ -10,7 +10,7 @@ of the K entries, so that a kernel's score is off by about sqrt(K / 12) units.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,7 @@ _HIGHEST = 32767
 _TILE = 2048
 # Tiles that take the same kernels' tables, which are read from memory anew for the next ones.
 _TILES = 8
+_PIECES = 4  # that a thread's share is cut into, since threads are not equally fast
 # Variants of a tile, for the same reason.
 _MOST = 256
 # Bases of a window up to which it fits into a tile, moved or not.
@@ -254,15 +255,16 @@ def scan_steps(bank: Bank, genome: Genome, chrom: int, starts: range) -> np.ndar
         offsets, step = blocks // every, step // every
     else:
         every = 0
+    pairs = _in_bytes(_paired(zip(rows, offsets, strict=True)))
     scores = np.empty((len(starts), len(bank.shifts)), np.float32)
 
     def work(first, last):
         _scan(
             genome.flat, begin, end, begin + starts.start, starts.step, first, last,
-            *_arrays(bank), offsets.astype(np.int32), rows, bank.block, every, step, scores,
+            *_arrays(bank), pairs, bank.block, every, step, scores,
         )  # fmt: skip
 
-    share_rows(len(starts), work, len(starts) * starts.step // _TILE)
+    share_rows(len(starts), work, len(starts) * starts.step // _TILE, _PIECES)
     return scores
 
 
@@ -317,7 +319,7 @@ def _total(sums, at):
 @compiled()
 def _scan(
     flat, begin, end, start, bases, first, last, tables, starts, places, weights, bounds, shifts,
-    n_words, both, windows, word_places, offsets, rows, width, every, step, scores,
+    n_words, both, windows, word_places, pairs, width, every, step, scores,
 ):  # fmt: skip
     """Scores [n, T] of the windows number `first` to before `last`; they begin `bases` apart.
 
@@ -334,6 +336,7 @@ def _scan(
     best = _shorts(4 * INT_LANES)
     sums = _floats(_TILES * tile * INT_LANES)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
+    flat_pairs = pairs.reshape(-1)
     flat_starts, flat_weights = starts.reshape(-1), weights.reshape(-1)
     for begun in range(first, last, _TILES * tile):
         n = min(_TILES * tile, last - begun)
@@ -357,7 +360,7 @@ def _scan(
                         best_blocks(found, 0, width, room - width + 1, found, _TILE * INT_LANES)
                     for i in range(0, tile, 4):
                         best_of_four(
-                            found, i * step, step, offsets, rows, len(offsets), flat_places,
+                            found, i * step, step, flat_pairs, len(pairs), flat_places,
                             group * places.shape[1], best, 0,
                         )  # fmt: skip
                         for j in range(4):
@@ -392,15 +395,25 @@ class _Lists:
                 bounds[h, j, 0] = len(pairs)
                 parts = _parts(bank, int(n_ref), int(n_alt), shift, shift - min(shifts))
                 for i, part in enumerate(parts):
-                    for row, group in itertools.groupby(sorted(part), lambda pair: pair[0]):
-                        offsets = [offset for _, offset in group]
-                        # Of an odd number the last stands twice, which changes no maximum.
-                        offsets += offsets[-1:] * (len(offsets) % 2)
-                        halves = zip(offsets[::2], offsets[1::2], strict=True)
-                        pairs += [(*half, row) for half in halves]
+                    pairs += _paired(part)
                     bounds[h, j, i + 1] = len(pairs)
-        rows = np.array(pairs, np.int32).reshape(-1, 3)
-        return cls(bounds, rows * np.int32(INT_LANES * 2))
+        return cls(bounds, _in_bytes(pairs))
+
+
+def _paired(rows: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Pairs (row of places, row of scores) two by two: two rows of scores and that of places."""
+    found = []
+    for row, group in itertools.groupby(sorted(rows), lambda pair: pair[0]):
+        offsets = [offset for _, offset in group]
+        # Of an odd number the last stands twice, which changes no maximum.
+        offsets += offsets[-1:] * (len(offsets) % 2)
+        found += [(*half, row) for half in zip(offsets[::2], offsets[1::2], strict=True)]
+    return found
+
+
+def _in_bytes(pairs: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """Pairs of rows, int32 [n, 3], as offsets in bytes."""
+    return np.array(pairs, np.int32).reshape(-1, 3) * np.int32(INT_LANES * 2)
 
 
 def _parts(bank: Bank, n_ref: int, n_alt: int, shift: int, moved: int) -> tuple[list, ...]:
@@ -464,7 +477,7 @@ def score_alleles(
             scores, position, strand, kernel,
         )  # fmt: skip
 
-    share_rows(len(tiles) - 1, work)
+    share_rows(len(tiles) - 1, work, pieces=_PIECES)
     return *scores, position, strand, kernel
 
 

@@ -296,40 +296,55 @@ def _roll_blocks(builder, scores, blocks, count, width):
 
 
 @intrinsic
-def best_of_four(typingctx, scores, base, step, offsets, rows, count, places, place, best, output):
+def best_of_four(typingctx, scores, base, step, pairs, count, places, place, best, output):
     """The largest of some rows of scores, each with what its place adds, in four windows.
 
-    scores:  int16 [.., 32]; of the first window the rows base + offsets[0], ...,
-             base + offsets[count - 1], those of the others `step` rows apart
-    offsets: int32; `rows` int32 are the rows of `places` int16 [.., 32] added to each
+    scores: int16 [.., 32], of the first window from row `base` on, of the others `step` rows apart
+    pairs:  int32 [count, 3], two rows of scores and the row of `places` int16 [.., 32] that is
+            added to the larger, all in bytes
     Writes `best` int16 [4, 32] from `output` on.
     """
-    signature = types.void(scores, base, step, offsets, rows, count, places, place, best, output)
+    signature = types.void(scores, base, step, pairs, count, places, place, best, output)
 
     def generate(context, builder, signature, arguments):
-        scores, offsets, rows, places, best = _pointers(
-            context, builder, signature, arguments, 0, 3, 4, (6, 7), (8, 9)
+        scores, pairs, places, best = _pointers(
+            context, builder, signature, arguments, 0, 3, (5, 6), (7, 8)
         )
-        base, step, count = arguments[1], arguments[2], arguments[5]
+        base, step, count = arguments[1], arguments[2], arguments[4]
         lowest = ir.Constant(_SHORTS, [LOWEST] * INT_LANES)
         largest = [cgutils.alloca_once_value(builder, lowest) for _ in range(4)]
         begins = [
-            builder.gep(scores, [_rows(builder, builder.add(base, builder.mul(step, _number(i))))])
+            _bytes(
+                builder,
+                builder.gep(
+                    scores, [_rows(builder, builder.add(base, builder.mul(step, _number(i))))]
+                ),
+            )
             for i in range(4)
         ]
+        places = _bytes(builder, places)
         with cgutils.for_range(builder, count, intp=_I64) as loop:
-            offset = builder.sext(builder.load(builder.gep(offsets, [loop.index])), _I64)
-            row = builder.sext(builder.load(builder.gep(rows, [loop.index])), _I64)
-            added = _load(builder, places, _rows(builder, row))
-            offset = _rows(builder, offset)
+            one, other, row = _pair(builder, pairs, loop.index)
+            added = _load(builder, places, row)
             for begin, held in zip(begins, largest, strict=True):
-                found = _add(builder, _load(builder, begin, offset), added)
+                rows = (_load(builder, begin, offset) for offset in (one, other))
+                found = _add(builder, _larger(builder, *rows), added)
                 builder.store(_larger(builder, builder.load(held), found), held)
         for i, held in enumerate(largest):
             _store(builder, builder.load(held), best, _number(i * INT_LANES))
         return context.get_dummy_value()
 
     return signature, generate
+
+
+def _bytes(builder, array):
+    return builder.bitcast(array, ir.IntType(8).as_pointer())
+
+
+def _pair(builder, pairs, number):
+    """The three offsets of a pair, in bytes."""
+    pair = builder.gep(pairs, [builder.mul(number, _number(3))])
+    return [builder.sext(builder.load(builder.gep(pair, [_number(i)])), _I64) for i in range(3)]
 
 
 def _activations(builder, shorts):
@@ -411,15 +426,11 @@ def compare_alleles(
 
 def _best_pairs(builder, scores, pairs, places, first, last, largest):
     """Raise `largest` to the best of some pairs of rows, each with what its place adds."""
-    bytewise = ir.IntType(8).as_pointer()
-    scores, places = (builder.bitcast(array, bytewise) for array in (scores, places))
+    scores, places = _bytes(builder, scores), _bytes(builder, places)
     with cgutils.for_range_slice(builder, first, last, _number(1), intp=_I64) as (at, _):
-        pair = builder.gep(pairs, [builder.mul(at, _number(3))])
-        rows = []
-        for number, array in enumerate((scores, scores, places)):
-            offset = builder.sext(builder.load(builder.gep(pair, [_number(number)])), _I64)
-            rows.append(_load(builder, array, offset))
-        found = _add(builder, _larger(builder, rows[0], rows[1]), rows[2])
+        one, other, row = _pair(builder, pairs, at)
+        rows = (_load(builder, scores, offset) for offset in (one, other))
+        found = _add(builder, _larger(builder, *rows), _load(builder, places, row))
         builder.store(_larger(builder, builder.load(largest), found), largest)
 
 
