@@ -10,6 +10,8 @@ from motifloom.bin_store import gather
 from motifloom.files import InputError
 from motifloom.sequences import UNKNOWN, Genome, check_codes, decode, encode
 
+_FURTHEST = 10_000  # bases that an insertion or deletion is moved along a repeat
+
 
 @dataclass(frozen=True)
 class Alleles:
@@ -21,7 +23,8 @@ class Alleles:
     alt:     uint8, base codes of all alternative alleles end to end
     offsets: int64 [n + 1], where in `alt` each one begins and ends
 
-    What both alleles share at their ends is best left out (`trimmed`).
+    What both alleles share at their ends is best left out (`trimmed`), and insertions and deletions
+    in repeats best moved to their left ends (`left_aligned`).
     """
 
     chrom: np.ndarray
@@ -88,6 +91,48 @@ def alternative_windows(
     return check_codes(codes)
 
 
+def left_aligned(genome: Genome, alleles: Alleles) -> Alleles:
+    """The same changes, each insertion and deletion as far to the left as it may stand.
+
+    In a repeat one change can be written in several places (Tan, Abecasis & Kang 2015,
+    Bioinformatics 31:2202), which would be scored in different windows. Alleles that replace bases
+    by others stay as they are, and so do all without what they share (`trimmed`) at their ends.
+
+    >>> genome = Genome(["chr1"], [8], encode("GCAAAAAT"))
+    >>> one = Alleles(*map(np.array, ([0], [6], [1], [], [0, 0])))
+    >>> left_aligned(genome, one).start.tolist()
+    [2]
+    """
+    start, alt = alleles.start.copy(), alleles.alt.copy()
+    _align(genome.flat, genome.offsets, alleles.chrom, start, alleles.n_ref, alt, alleles.offsets)
+    return Alleles(alleles.chrom, start, alleles.n_ref, alt, alleles.offsets)
+
+
+@njit(cache=True, nogil=True)
+def _align(flat, begins, chrom, start, n_ref, alt, offsets):
+    """Move starts [n], and turn the bases put there in `alt`, in place."""
+    for i in range(len(start)):
+        first, last = offsets[i], offsets[i + 1]
+        if (n_ref[i] > 0) == (last > first):
+            continue
+        begin, moved = begins[chrom[i]], 0
+        while start[i] > 0 and moved < _FURTHEST:
+            before = flat[begin + start[i] - 1]
+            if last > first:
+                # After so many steps the inserted bases have been turned by as many.
+                end = alt[last - 1 - moved % (last - first)]
+            else:
+                end = flat[begin + start[i] + n_ref[i] - 1]
+            if before != end or before >= UNKNOWN:
+                break
+            start[i] -= 1
+            moved += 1
+        if last > first and moved % (last - first):
+            turn = moved % (last - first)
+            turned = np.concatenate((alt[last - turn : last], alt[first : last - turn]))
+            alt[first:last] = turned
+
+
 @njit(cache=True, nogil=True)
 def _splice(flat, start, begins, ends, n_ref, alt, offsets, middle, codes):
     """Write haplotypes to `codes` [n, L]: the allele of row i begins at base `middle`.
@@ -113,7 +158,8 @@ def alleles_at(genome: Genome, variants: Iterable[tuple[str, int, str, str]]) ->
 
     REF and ALT hold the letters A, C, G, T and N; bases that they share at their ends are left
     out. Raises InputError, naming the variant, for an unknown chromosome, bases beyond its end,
-    other letters, a REF that is not the genome's and an ALT that changes nothing.
+    other letters, a REF that is not the genome's and an ALT that changes nothing. Insertions and
+    deletions are moved to the left where they may be (`left_aligned`).
 
     >>> genome = Genome(["chr1"], [8], encode("ACGTTTGA"))
     >>> found = alleles_at(genome, [("chr1", 2, "C", "G"), ("chr1", 4, "TT", "T")])
@@ -133,10 +179,11 @@ def alleles_at(genome: Genome, variants: Iterable[tuple[str, int, str, str]]) ->
         n_ref.append(len(ref) - first - last)
         alts.append(alt[first : len(alt) - last])
     offsets = np.cumsum([0, *map(len, alts)], dtype=np.int64)
-    return Alleles(
+    found = Alleles(
         numbers, np.array(starts, np.int64), np.array(n_ref, np.int32), encode("".join(alts)),
         offsets,
     )  # fmt: skip
+    return left_aligned(genome, found)
 
 
 def trimmed(ref: str, alt: str) -> tuple[int, int]:
