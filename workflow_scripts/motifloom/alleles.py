@@ -23,8 +23,7 @@ class Alleles:
     alt:     uint8, base codes of all alternative alleles end to end
     offsets: int64 [n + 1], where in `alt` each one begins and ends
 
-    What both alleles share at their ends is best left out (`trimmed`), and insertions and deletions
-    in repeats best moved to their left ends (`left_aligned`).
+    What both alleles share at their ends is best left out (`trimmed`).
     """
 
     chrom: np.ndarray
@@ -158,8 +157,7 @@ def alleles_at(genome: Genome, variants: Iterable[tuple[str, int, str, str]]) ->
 
     REF and ALT hold the letters A, C, G, T and N; bases that they share at their ends are left
     out. Raises InputError, naming the variant, for an unknown chromosome, bases beyond its end,
-    other letters, a REF that is not the genome's and an ALT that changes nothing. Insertions and
-    deletions are moved to the left where they may be (`left_aligned`).
+    other letters, a REF that is not the genome's and an ALT that changes nothing.
 
     >>> genome = Genome(["chr1"], [8], encode("ACGTTTGA"))
     >>> found = alleles_at(genome, [("chr1", 2, "C", "G"), ("chr1", 4, "TT", "T")])
@@ -179,11 +177,10 @@ def alleles_at(genome: Genome, variants: Iterable[tuple[str, int, str, str]]) ->
         n_ref.append(len(ref) - first - last)
         alts.append(alt[first : len(alt) - last])
     offsets = np.cumsum([0, *map(len, alts)], dtype=np.int64)
-    found = Alleles(
+    return Alleles(
         numbers, np.array(starts, np.int64), np.array(n_ref, np.int32), encode("".join(alts)),
         offsets,
     )  # fmt: skip
-    return left_aligned(genome, found)
 
 
 def trimmed(ref: str, alt: str) -> tuple[int, int]:

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 from motifloom import bgzf
-from motifloom.alleles import Alleles, left_aligned
+from motifloom.alleles import Alleles
 from motifloom.files import InputError, check_readable, is_gzip
 from motifloom.readers import refuse_spelling, some_names
 from motifloom.sequences import UNKNOWN, Genome, check_codes
@@ -481,7 +481,7 @@ def find_alleles(records: Records, genome: Genome) -> AlternativeAlleles:
     """The alternative alleles of records, and which of them can be scored, or why not.
 
     Letters of any case count alike. What REF and ALT share is left out, first at their ends, then
-    at their beginnings; insertions and deletions in repeats are moved to their left ends.
+    at their beginnings.
     """
     text, columns = records.text, records.columns
     counts = _count_alleles(text, columns)
@@ -502,8 +502,7 @@ def find_alleles(records: Records, genome: Genome) -> AlternativeAlleles:
     places = np.repeat(begin - offsets[:-1], sizes) + np.arange(offsets[-1])
     chrom = records.chrom[record[scored]]
     alt = check_codes(_CODES[text[places]])
-    written = Alleles(chrom, start, n_ref.astype(np.int32), alt, offsets)
-    alleles = left_aligned(genome, written)
+    alleles = Alleles(chrom, start, n_ref.astype(np.int32), alt, offsets)
     return AlternativeAlleles(record, first, last, reason, row, types_of(alleles), alleles)
 
 
