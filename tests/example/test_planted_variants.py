@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from motifloom import inference
-from motifloom.alleles import Alleles
+from motifloom.alleles import alleles_at
 from motifloom.bootstrap import bootstrap_areas, exact_areas
 from motifloom.example import PLANTED
 from motifloom.files import read_table
-from motifloom.sequences import Genome, encode
+from motifloom.sequences import Genome
 from motifloom.variants import score_variants
 
 RESULTS = Path(__file__).resolve().parents[2] / "results/example"
@@ -32,27 +32,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def alleles_of(table, genome):
-    """The alleles of the rows of the truth table; only insertions and deletions have an anchor."""
-    anchors = (table["ref"].str.len() != table["alt"].str.len()).astype(int)
-    alts = [alt[anchor:] for alt, anchor in zip(table["alt"], anchors, strict=True)]
-    return Alleles(
-        genome.indices(table["chrom"]).astype(np.int32),
-        (table["pos"] - 1 + anchors).to_numpy(np.int64),
-        (table["ref"].str.len() - anchors).to_numpy(np.int32),
-        encode("".join(alts)),
-        np.concatenate([[0], np.cumsum([len(alt) for alt in alts])]),
-    )
-
-
 @pytest.fixture(scope="module")
 def scored():
     """The truth table with a column a TF: the change of its model's score."""
     table = read_table(VARIANTS)
     genome = Genome.open(RESULTS / "simulated/genome.fa.gz")
-    effects = score_variants(
-        [inference.load(path) for path in WEIGHTS], genome, alleles_of(table, genome)
-    )
+    records = table[["chrom", "pos", "ref", "alt"]].itertuples(index=False, name=None)
+    models = [inference.load(path) for path in WEIGHTS]
+    effects = score_variants(models, genome, alleles_at(genome, records))
     return table.assign(**dict(zip(PLANTED, effects.difference.T, strict=True)))
 
 

@@ -12,7 +12,7 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = REPOSITORY / "workflow_scripts"
 # Where conda's name, or the name that Python imports, is not pip's.
-CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib", "python-isal": "isal"}
 IMPORT_NAMES = {
     "sklearn": "scikit-learn",
     "modiscolite": "modisco-lite",

@@ -28,6 +28,8 @@ def test_shares_are_even_and_in_order():
     assert threads.share_rows(10, pair) == [(0, 3), (3, 6), (6, 10)]
     assert threads.share_rows(2, pair) == [(0, 1), (1, 2)]
     assert threads.share_rows(10, pair, worth=2) == [(0, 5), (5, 10)]
+    assert threads.share_rows(10, pair, worth=2, pieces=2) == [(0, 2), (2, 5), (5, 7), (7, 10)]
+    assert threads.share_rows(2, pair, pieces=4) == [(0, 1), (1, 2)]
 
 
 @pytest.mark.parametrize(("asked", "expected"), [("3", 3), ("0", 2), ("", 2), ("4,2", 2)])

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from isal import isal_zlib
 
 END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 BLOCK = 65280  # bytes of a block's content, as bgzip takes them
 _GROUP = 16  # blocks that a thread compresses at a time
-_LEVEL = 1  # about three times as fast as the usual 6, and a sixth larger
+_LEVEL = 1  # of ISA-L, twice as fast as zlib's 1, and 5 % smaller
 _HEAD = struct.Struct("<4BI2BH2BHH")
 _TAIL = struct.Struct("<II")
 
@@ -96,15 +97,15 @@ def _blocks(content: memoryview) -> list[bytes]:
 
 def _block(content: memoryview) -> bytes:
     """One block: header, compressed content and trailer."""
-    packed = _deflated(content, _LEVEL)
+    packed = _deflated(isal_zlib, content, _LEVEL)
     if len(packed) > BLOCK:  # it would not fit with what cannot be compressed
-        packed = _deflated(content, 0)
+        packed = _deflated(zlib, content, 0)
     # Magic number, deflate, extra field; no time; extra field of 6 bytes: B, C, 2 bytes, size - 1.
     size = _HEAD.size + len(packed) + _TAIL.size
     head = _HEAD.pack(31, 139, 8, 4, 0, 0, 255, 6, 66, 67, 2, size - 1)
-    return b"".join((head, packed, _TAIL.pack(zlib.crc32(content), len(content))))
+    return b"".join((head, packed, _TAIL.pack(isal_zlib.crc32(content), len(content))))
 
 
-def _deflated(content: memoryview, level: int) -> bytes:
-    packer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+def _deflated(library, content: memoryview, level: int) -> bytes:
+    packer = library.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     return packer.compress(content) + packer.flush()

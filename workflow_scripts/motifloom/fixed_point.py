@@ -10,7 +10,7 @@ of the K entries, so that a kernel's score is off by about sqrt(K / 12) units.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from motifloom.alleles import Alleles
 from motifloom.code_scan import place_index
 from motifloom.inference import DeepBindModel
 from motifloom.int_lanes import (
+    FUSED_BLOCKS,
     INT_LANES,
     LOWEST,
     best_blocks,
@@ -27,6 +28,7 @@ from motifloom.int_lanes import (
     read_out,
     score_blocks,
     score_places,
+    score_places_and_blocks,
 )
 from motifloom.lanes import LETTERS, WORD, WORD_ROWS, aligned, compiled, fill_words
 from motifloom.sequences import Genome
@@ -37,6 +39,7 @@ _HIGHEST = 32767
 _TILE = 2048
 # Tiles that take the same kernels' tables, which are read from memory anew for the next ones.
 _TILES = 8
+_PIECES = 4  # that a thread's share is cut into, since threads are not equally fast
 # Variants of a tile, for the same reason.
 _MOST = 256
 # Bases of a window up to which it fits into a tile, moved or not.
@@ -252,15 +255,16 @@ def scan_steps(bank: Bank, genome: Genome, chrom: int, starts: range) -> np.ndar
         offsets, step = blocks // every, step // every
     else:
         every = 0
+    pairs = _in_bytes(_paired(zip(rows, offsets, strict=True)))
     scores = np.empty((len(starts), len(bank.shifts)), np.float32)
 
     def work(first, last):
         _scan(
             genome.flat, begin, end, begin + starts.start, starts.step, first, last,
-            *_arrays(bank), offsets.astype(np.int32), rows, bank.block, every, step, scores,
+            *_arrays(bank), pairs, bank.block, every, step, scores,
         )  # fmt: skip
 
-    share_rows(len(starts), work, len(starts) * starts.step // _TILE)
+    share_rows(len(starts), work, len(starts) * starts.step // _TILE, _PIECES)
     return scores
 
 
@@ -307,15 +311,15 @@ def _spell(letters, at, word_places, words, count):
 def _total(sums, at):
     """The sum of 32 numbers, always in one order."""
     total = 0.0
-    for lane in range(INT_LANES):
-        total += sums[at + lane]
+    for lane in range(at, at + INT_LANES, 4):
+        total += (sums[lane] + sums[lane + 1]) + (sums[lane + 2] + sums[lane + 3])
     return total
 
 
 @compiled()
 def _scan(
     flat, begin, end, start, bases, first, last, tables, starts, places, weights, bounds, shifts,
-    n_words, both, windows, word_places, offsets, rows, width, every, step, scores,
+    n_words, both, windows, word_places, pairs, width, every, step, scores,
 ):  # fmt: skip
     """Scores [n, T] of the windows number `first` to before `last`; they begin `bases` apart.
 
@@ -332,6 +336,7 @@ def _scan(
     best = _shorts(4 * INT_LANES)
     sums = _floats(_TILES * tile * INT_LANES)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
+    flat_pairs = pairs.reshape(-1)
     flat_starts, flat_weights = starts.reshape(-1), weights.reshape(-1)
     for begun in range(first, last, _TILES * tile):
         n = min(_TILES * tile, last - begun)
@@ -355,7 +360,7 @@ def _scan(
                         best_blocks(found, 0, width, room - width + 1, found, _TILE * INT_LANES)
                     for i in range(0, tile, 4):
                         best_of_four(
-                            found, i * step, step, offsets, rows, len(offsets), flat_places,
+                            found, i * step, step, flat_pairs, len(pairs), flat_places,
                             group * places.shape[1], best, 0,
                         )  # fmt: skip
                         for j in range(4):
@@ -374,30 +379,41 @@ class _Lists:
     Shapes are pairs (bases replaced, bases put there), (-1, -1) for long alleles. Rows are numbered
     from the allele's first row of scores, of the alternative's own scores from the first of these.
 
-    bounds: int64 [H, shifts, 5]; runs, edges, rows: int32, all as `compare_alleles` takes them;
-            rows of blocks stand `_TILE` higher
+    bounds: int64 [H, shifts, 5] and pairs int32 [.., 3], as `compare_alleles` takes them; rows of
+            blocks stand `_TILE` higher
     """
 
     bounds: np.ndarray
-    runs: np.ndarray
-    edges: np.ndarray
-    rows: np.ndarray
+    pairs: np.ndarray
 
     @classmethod
     def of(cls, bank: Bank, shapes: np.ndarray, shifts: Sequence[int]) -> "_Lists":
         bounds = np.zeros((len(shapes), len(shifts), 5), np.int64)
-        runs, edges, rows = [], [0], []
+        pairs: list[tuple[int, int, int]] = []
         for h, (n_ref, n_alt) in enumerate(shapes):
             for j, shift in enumerate(shifts):
-                bounds[h, j, 0] = len(rows)
+                bounds[h, j, 0] = len(pairs)
                 parts = _parts(bank, int(n_ref), int(n_alt), shift, shift - min(shifts))
                 for i, part in enumerate(parts):
-                    for row, group in itertools.groupby(sorted(part), lambda pair: pair[0]):
-                        runs += [offset for _, offset in group]
-                        edges.append(len(runs))
-                        rows.append(row)
-                    bounds[h, j, i + 1] = len(rows)
-        return cls(bounds, *(np.array(each, np.int32) for each in (runs, edges, rows)))
+                    pairs += _paired(part)
+                    bounds[h, j, i + 1] = len(pairs)
+        return cls(bounds, _in_bytes(pairs))
+
+
+def _paired(rows: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Pairs (row of places, row of scores) two by two: two rows of scores and that of places."""
+    found = []
+    for row, group in itertools.groupby(sorted(rows), lambda pair: pair[0]):
+        offsets = [offset for _, offset in group]
+        # Of an odd number the last stands twice, which changes no maximum.
+        offsets += offsets[-1:] * (len(offsets) % 2)
+        found += [(*half, row) for half in zip(offsets[::2], offsets[1::2], strict=True)]
+    return found
+
+
+def _in_bytes(pairs: Sequence[tuple[int, int, int]]) -> np.ndarray:
+    """Pairs of rows, int32 [n, 3], as offsets in bytes."""
+    return np.array(pairs, np.int32).reshape(-1, 3) * np.int32(INT_LANES * 2)
 
 
 def _parts(bank: Bank, n_ref: int, n_alt: int, shift: int, moved: int) -> tuple[list, ...]:
@@ -455,13 +471,13 @@ def score_alleles(
         _score(
             genome.flat, begins, ends, starts, n_ref, alleles.alt, alleles.offsets, order,
             first, sizes, base, tiles[low : high + 1], shape.reshape(-1), own,
-            lists.bounds, lists.runs, lists.edges, lists.rows, *_arrays(bank), bank.kernels,
+            lists.bounds, lists.pairs, *_arrays(bank), bank.kernels,
             bank.columns, bank.rows,
             bank.width, bank.length // 2, -min(shifts), bank.block,
             scores, position, strand, kernel,
         )  # fmt: skip
 
-    share_rows(len(tiles) - 1, work)
+    share_rows(len(tiles) - 1, work, pieces=_PIECES)
     return *scores, position, strand, kernel
 
 
@@ -506,7 +522,7 @@ def _own_letters(flat, begin, end, start, n_ref, alt, first, n_alt, before, lett
 @compiled()
 def _score(
     flat, begins, ends, starts, n_ref, alt, alt_offsets, order, first, sizes, base, tiles, shape,
-    own, bounds, runs, edges, rows, tables, thresholds, places, weights, targets, shifts, n_words,
+    own, bounds, pairs, tables, thresholds, places, weights, targets, shifts, n_words,
     both, windows, word_places, kernels, columns, place_rows, width, middle, moved, block,
     scores, position, strand, kernel,
 ):  # fmt: skip
@@ -534,7 +550,7 @@ def _score(
     held, which = _floats(most * INT_LANES), _floats(most * INT_LANES).view(np.int32)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
     flat_starts, flat_weights = thresholds.reshape(-1), weights.reshape(-1)
-    flat_bounds = bounds.reshape(-1)
+    flat_bounds, flat_pairs = bounds.reshape(-1), pairs.reshape(-1)
     for begun in range(0, len(tiles) - 1, _TILES):
         ended = min(begun + _TILES, len(tiles) - 1)
         n = tiles[ended] - tiles[begun]
@@ -565,10 +581,16 @@ def _score(
                 table, place = group * tables.shape[1], group * places.shape[1]
                 lane = group * INT_LANES
                 for t in range(begun, ended):
-                    score_places(
+                    bank = (
                         flat_tables, table, words, (t - begun) * line, flat_starts, lane, n_words,
-                        both, counts[t - begun], found, 0,
+                        both, counts[t - begun],
                     )  # fmt: skip
+                    if block == FUSED_BLOCKS[0] or block == FUSED_BLOCKS[1]:
+                        score_places_and_blocks(*bank, block, found, 0, _TILE * INT_LANES)
+                    else:
+                        score_places(*bank, found, 0)
+                        n_blocks = counts[t - begun] - block + 1
+                        best_blocks(found, 0, block, n_blocks, found, _TILE * INT_LANES)
                     low, high = tiles[t] - tiles[begun], tiles[t + 1] - tiles[begun]
                     for k in range(low, high):
                         score_places(
@@ -576,15 +598,12 @@ def _score(
                             n_words, both, own[rows_here[k]], own_found,
                             (k - low) * longest * INT_LANES,
                         )  # fmt: skip
-                    best_blocks(
-                        found, 0, block, counts[t - begun] - block + 1, found, _TILE * INT_LANES
-                    )
                     for k in range(low, high):
                         i = rows_here[k]
                         for j in range(n_shifts):
                             at = (j * most + k) * INT_LANES
                             compare_alleles(
-                                found, base[i], own_found, (k - low) * longest, runs, edges, rows,
+                                found, base[i], own_found, (k - low) * longest, flat_pairs,
                                 flat_bounds, (shape[i] * n_shifts + j) * 5, flat_places, place,
                                 flat_weights, lane, sums, at, at + n_sums,
                                 held, which, k * INT_LANES, group if j == 0 else -1,
@@ -603,13 +622,14 @@ def _score(
                         scores[2 + side, i, target] = best
                     lane = _strongest(held, k * INT_LANES)
                     if lane >= 0:
-                        group = which[k * INT_LANES + lane]
+                        group = which[k * INT_LANES + lane] // 2
+                        rises = which[k * INT_LANES + lane] % 2 == 1
+                        side = rises == (weights[group, lane] > 0)
                         reverse, offset = _find_hit(
-                            columns[group, :, lane], thresholds[group, lane],
-                            flat_places[group * places.shape[1] + lane :: INT_LANES], place_rows,
-                            letters, (t - begun) * line + base[i] + moved,
-                            own_letters[k * own_line :], n_ref[i],
-                            alt_offsets[i + 1] - alt_offsets[i], middle, moved, width,
+                            columns, thresholds, places, group, lane, place_rows, letters,
+                            (t - begun) * line + base[i] + moved, own_letters, k * own_line,
+                            n_ref[i], alt_offsets[i + 1] - alt_offsets[i], side, middle, moved,
+                            width,
                         )  # fmt: skip
                         kernel[i, target] = kernels[group, lane]
                         strand[i, target] = -1 if reverse else 1
@@ -628,38 +648,40 @@ def _strongest(held, at):
 
 @compiled()
 def _find_hit(
-    columns, threshold, places, place_rows, letters, begin, own_letters, n_ref, n_alt, middle,
-    moved, width,
+    columns, thresholds, places, group, lane, place_rows, letters, begin, own_letters, own, n_ref,
+    n_alt, side, middle, moved, width,
 ):  # fmt: skip
-    """A kernel's best window among those in which the alleles differ, on the better allele.
+    """A kernel's best window among those in which the alleles differ, on the alternative or not.
 
-    columns int16 [S, K, 5], places int16 [rows]; letters of the reference's window from `begin` on.
-    Returns whether it lies on the reverse strand, and its first base, counted on the reference from
-    the first base replaced.
+    The kernel is lane `lane` of a group; letters of the reference's window stand from `begin` on,
+    the alternative's own ones from `own` on. Returns whether the window lies on the reverse strand,
+    and its first base, counted on the reference from the first base replaced.
     """
     long = n_ref > SHORT or n_alt > SHORT
     before = 0 if long else max(0, middle - width + 1)
     best, reverse, offset = np.int64(0), False, 0
-    for side in range(2):
-        last = len(place_rows)
-        if n_ref == n_alt and not long:
-            last = min(middle + n_ref, last)
-        for p in range(before, last):
-            source, at = letters, begin + p
-            if side and long:
-                source, at = own_letters, moved + p
-            elif side and p < middle + n_alt:
-                source, at = own_letters, p - (middle - width + 1)
-            elif side:
-                at = begin + p + n_ref - n_alt
-            for turned in range(columns.shape[0]):
-                score = np.int64(threshold) + places[place_rows[p]]
-                for k in range(width):
-                    score += columns[turned, k, source[at + k]]
-                if score > best:
-                    best, reverse, offset = score, turned == 1, p - middle
-                    if side and p >= middle + n_alt:
-                        offset += n_ref - n_alt
-                    elif side and p > middle:
-                        offset = min(offset, n_ref)
+    flat, strands = columns.reshape(-1), columns.shape[1]
+    last = len(place_rows)
+    if n_ref == n_alt and not long:
+        last = min(middle + n_ref, last)
+    for p in range(before, last):
+        source, at = letters, begin + p
+        if side and long:
+            source, at = own_letters, own + moved + p
+        elif side and p < middle + n_alt:
+            source, at = own_letters, own + p - (middle - width + 1)
+        elif side:
+            at = begin + p + n_ref - n_alt
+        start = np.int64(thresholds[group, lane]) + places[group, place_rows[p] * INT_LANES + lane]
+        for turned in range(strands):
+            score = start
+            column = ((group * strands + turned) * INT_LANES + lane) * width * LETTERS
+            for k in range(width):
+                score += flat[np.uintp(column + k * LETTERS) + np.uintp(source[np.uintp(at + k)])]
+            if score > best:
+                best, reverse, offset = score, turned == 1, p - middle
+                if side and p >= middle + n_alt:
+                    offset += n_ref - n_alt
+                elif side and p > middle:
+                    offset = min(offset, n_ref)
     return reverse, offset

@@ -18,6 +18,7 @@ LOWEST = -32768
 # Words a kernel up to which the loop over them is unrolled: kernels of 24.
 _UNROLLED = 8
 _UNROLLED_BLOCK = 8  # rows of a block, likewise
+FUSED_BLOCKS = 5, 8  # rows of blocks that are made while their rows are scored
 
 _I16, _I32, _I64 = (ir.IntType(bits) for bits in (16, 32, 64))
 _SHORTS = ir.VectorType(_I16, INT_LANES)
@@ -147,6 +148,61 @@ def score_blocks(
     return signature, generate
 
 
+@intrinsic
+def score_places_and_blocks(
+    typingctx, tables, table, words, word, starts, start, n_words, both, count, width,
+    scores, score, block,
+):  # fmt: skip
+    """`score_places` and `best_blocks` in one pass, for a `width` of 5 or 8.
+
+    Writes `scores` int16 [count, 32] from `score` on, and the blocks from `block` on.
+    """
+    signature = types.void(
+        tables, table, words, word, starts, start, n_words, both, count, width,
+        scores, score, block,
+    )  # fmt: skip
+
+    def generate(context, builder, signature, arguments):
+        *inputs, scores, blocks = _pointers(
+            context, builder, signature, arguments, (0, 1), (2, 3), (4, 5), (10, 11), (10, 12)
+        )
+        n_words, both, count, width = arguments[6:10]
+        lowest = ir.Constant(_SHORTS, [LOWEST] * INT_LANES)
+        held = [cgutils.alloca_once_value(builder, lowest) for _ in range(max(FUSED_BLOCKS) - 1)]
+
+        def loop_of(size, score_at):
+            # Of the first windows the block is not whole: it is written before the first place.
+            with cgutils.for_range(builder, count, intp=_I64) as loop:
+                found = score_at(loop.index)
+                _store(builder, found, scores, _rows(builder, loop.index))
+                first = builder.sub(loop.index, _number(size - 1))
+                _roll(builder, held[: size - 1], found, blocks, _rows(builder, first))
+
+        def emit(score_at):
+            narrow, wide = FUSED_BLOCKS
+            with builder.if_else(builder.icmp_signed("==", width, _number(narrow))) as (one, two):
+                with one:
+                    loop_of(narrow, score_at)
+                with two:
+                    loop_of(wide, score_at)
+
+        _for_each_shape(builder, inputs, n_words, both, emit)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _roll(builder, held, found, blocks, at):
+    """Write the largest of the rows held and `found`, which takes the place of the oldest."""
+    rows = [*(builder.load(row) for row in held), found]
+    for row, place in zip(rows[1:], held, strict=True):
+        builder.store(row, place)
+    while len(rows) > 1:
+        pairs = zip(rows[::2], rows[1::2], strict=False)
+        rows = [_larger(builder, *pair) for pair in pairs] + rows[len(rows) // 2 * 2 :]
+    _store(builder, rows[0], blocks, at)
+
+
 def _for_each_shape(builder, inputs, n_words, both, emit):
     """Emit a loop for each number of words and of strands, and choose among them when run.
 
@@ -236,50 +292,59 @@ def _roll_blocks(builder, scores, blocks, count, width):
     ahead = builder.gep(scores, [_number((width - 1) * INT_LANES)])
     with cgutils.for_range(builder, count, intp=_I64) as loop:
         at = _rows(builder, loop.index)
-        rows = [*(builder.load(row) for row in held), _load(builder, ahead, at)]
-        for row, place in zip(rows[1:], held, strict=True):
-            builder.store(row, place)
-        while len(rows) > 1:
-            pairs = zip(rows[::2], rows[1::2], strict=False)
-            rows = [_larger(builder, *pair) for pair in pairs] + rows[len(rows) // 2 * 2 :]
-        _store(builder, rows[0], blocks, at)
+        _roll(builder, held, _load(builder, ahead, at), blocks, at)
 
 
 @intrinsic
-def best_of_four(typingctx, scores, base, step, offsets, rows, count, places, place, best, output):
+def best_of_four(typingctx, scores, base, step, pairs, count, places, place, best, output):
     """The largest of some rows of scores, each with what its place adds, in four windows.
 
-    scores:  int16 [.., 32]; of the first window the rows base + offsets[0], ...,
-             base + offsets[count - 1], those of the others `step` rows apart
-    offsets: int32; `rows` int32 are the rows of `places` int16 [.., 32] added to each
+    scores: int16 [.., 32], of the first window from row `base` on, of the others `step` rows apart
+    pairs:  int32 [count, 3], two rows of scores and the row of `places` int16 [.., 32] that is
+            added to the larger, all in bytes
     Writes `best` int16 [4, 32] from `output` on.
     """
-    signature = types.void(scores, base, step, offsets, rows, count, places, place, best, output)
+    signature = types.void(scores, base, step, pairs, count, places, place, best, output)
 
     def generate(context, builder, signature, arguments):
-        scores, offsets, rows, places, best = _pointers(
-            context, builder, signature, arguments, 0, 3, 4, (6, 7), (8, 9)
+        scores, pairs, places, best = _pointers(
+            context, builder, signature, arguments, 0, 3, (5, 6), (7, 8)
         )
-        base, step, count = arguments[1], arguments[2], arguments[5]
+        base, step, count = arguments[1], arguments[2], arguments[4]
         lowest = ir.Constant(_SHORTS, [LOWEST] * INT_LANES)
         largest = [cgutils.alloca_once_value(builder, lowest) for _ in range(4)]
         begins = [
-            builder.gep(scores, [_rows(builder, builder.add(base, builder.mul(step, _number(i))))])
+            _bytes(
+                builder,
+                builder.gep(
+                    scores, [_rows(builder, builder.add(base, builder.mul(step, _number(i))))]
+                ),
+            )
             for i in range(4)
         ]
+        places = _bytes(builder, places)
         with cgutils.for_range(builder, count, intp=_I64) as loop:
-            offset = builder.sext(builder.load(builder.gep(offsets, [loop.index])), _I64)
-            row = builder.sext(builder.load(builder.gep(rows, [loop.index])), _I64)
-            added = _load(builder, places, _rows(builder, row))
-            offset = _rows(builder, offset)
+            one, other, row = _pair(builder, pairs, loop.index)
+            added = _load(builder, places, row)
             for begin, held in zip(begins, largest, strict=True):
-                found = _add(builder, _load(builder, begin, offset), added)
+                rows = (_load(builder, begin, offset) for offset in (one, other))
+                found = _add(builder, _larger(builder, *rows), added)
                 builder.store(_larger(builder, builder.load(held), found), held)
         for i, held in enumerate(largest):
             _store(builder, builder.load(held), best, _number(i * INT_LANES))
         return context.get_dummy_value()
 
     return signature, generate
+
+
+def _bytes(builder, array):
+    return builder.bitcast(array, ir.IntType(8).as_pointer())
+
+
+def _pair(builder, pairs, number):
+    """The three offsets of a pair, in bytes."""
+    pair = builder.gep(pairs, [builder.mul(number, _number(3))])
+    return [builder.sext(builder.load(builder.gep(pair, [_number(i)])), _I64) for i in range(3)]
 
 
 def _activations(builder, shorts):
@@ -308,45 +373,43 @@ def read_out(typingctx, best, at, weights, weight, sums, output):
 
 @intrinsic
 def compare_alleles(
-    typingctx, scores, base, own, own_base, runs, edges, rows, bounds, bound, places, place,
+    typingctx, scores, base, own, own_base, pairs, bounds, bound, places, place,
     weights, weight, sums, reference, alternative, held, which, hold, group,
 ):  # fmt: skip
     """Read the best windows of 32 kernels out of the scores of two alleles.
 
     scores: int16 [.., 32], from row `base` on those of the reference; `own` those of windows that
             see the change, from row `own_base` on
-    runs:   int32, rows of scores; run i holds those from number edges[i] to before edges[i + 1]
-    rows:   int32, the row of `places` int16 [.., 32] that is added to the largest of each run
-    bounds: int64, from `bound` on five numbers of runs, between which lie those of both alleles, of
-            the reference alone, of the alternative, and of the alternative's own scores
+    pairs:  int32 [.., 3], two rows of scores and the row of `places` int16 [.., 32] that is added
+            to the larger, all in bytes
+    bounds: int64, from `bound` on five numbers of pairs, between which lie those of both alleles,
+            of the reference alone, of the alternative, and of the alternative's own scores
     Adds `weights` float32 [32] times what is above 0 to `sums` float32 at `reference` and
-    `alternative`. Where `group` is no -1, keeps it in `which` int32 in the lanes where these parts
-    differ more than ever before; `held` float32 is by how much, both from `hold` on.
+    `alternative`. Where `group` is no -1, keeps it in `which` int32, doubled, and 1 more where the
+    part rises, in the lanes where these parts differ more than ever before; `held` float32 is by
+    how much, both from `hold` on.
     """
     signature = types.void(
-        scores, base, own, own_base, runs, edges, rows, bounds, bound, places, place,
+        scores, base, own, own_base, pairs, bounds, bound, places, place,
         weights, weight, sums, reference, alternative, held, which, hold, group,
     )  # fmt: skip
 
     def generate(context, builder, signature, arguments):
-        scores, own, runs, edges, rows, bounds, places, weights, left, right, held, which = (
-            _pointers(
-                context, builder, signature, arguments, 0, 2, 4, 5, 6, (7, 8), (9, 10), (11, 12),
-                (13, 14), (13, 15), (16, 18), (17, 18),
-            )
+        scores, own, pairs, bounds, places, weights, left, right, held, which = _pointers(
+            context, builder, signature, arguments, 0, 2, 4, (5, 6), (7, 8), (9, 10),
+            (11, 12), (11, 13), (14, 16), (15, 16),
         )  # fmt: skip
         scores = builder.gep(scores, [_rows(builder, arguments[1])])
         own = builder.gep(own, [_rows(builder, arguments[3])])
-        lists = runs, edges, rows, places
         ends = [builder.load(builder.gep(bounds, [_number(i)])) for i in range(5)]
         lowest = ir.Constant(_SHORTS, [LOWEST] * INT_LANES)
         both = cgutils.alloca_once_value(builder, lowest)
-        _best_runs(builder, scores, lists, ends[0], ends[1], both)
+        _best_pairs(builder, scores, pairs, places, ends[0], ends[1], both)
         one = cgutils.alloca_once_value(builder, builder.load(both))
-        _best_runs(builder, scores, lists, ends[1], ends[2], one)
+        _best_pairs(builder, scores, pairs, places, ends[1], ends[2], one)
         other = cgutils.alloca_once_value(builder, builder.load(both))
-        _best_runs(builder, scores, lists, ends[2], ends[3], other)
-        _best_runs(builder, own, lists, ends[3], ends[4], other)
+        _best_pairs(builder, scores, pairs, places, ends[2], ends[3], other)
+        _best_pairs(builder, own, pairs, places, ends[3], ends[4], other)
         weights = _load(builder, weights, _number(0), _FLOATS)
         parts = []
         for best, sums in ((one, left), (other, right)):
@@ -354,35 +417,25 @@ def compare_alleles(
             total = builder.fadd(_load(builder, sums, _number(0), _FLOATS), part)
             _store(builder, total, sums, _number(0), _FLOATS)
             parts.append(part)
-        with builder.if_then(builder.icmp_signed(">=", arguments[19], _number(0))):
-            _keep_larger(builder, builder.fsub(parts[1], parts[0]), held, which, arguments[19])
+        with builder.if_then(builder.icmp_signed(">=", arguments[17], _number(0))):
+            _keep_larger(builder, builder.fsub(parts[1], parts[0]), held, which, arguments[17])
         return context.get_dummy_value()
 
     return signature, generate
 
 
-def _best_runs(builder, scores, lists, first, last, largest):
-    """Raise `largest` to the best of some runs of rows, each with what its place adds."""
-    runs, edges, rows, places = lists
-    one = _number(1)
-    best = cgutils.alloca_once(builder, _SHORTS)
-    with cgutils.for_range_slice(builder, first, last, one, intp=_I64) as (run, _):
-        builder.store(ir.Constant(_SHORTS, [LOWEST] * INT_LANES), best)
-        begin, end = (
-            builder.sext(builder.load(builder.gep(edges, [at])), _I64)
-            for at in (run, builder.add(run, one))
-        )
-        with cgutils.for_range_slice(builder, begin, end, one, intp=_I64) as (at, _):
-            offset = builder.sext(builder.load(builder.gep(runs, [at])), _I64)
-            found = _load(builder, scores, _rows(builder, offset))
-            builder.store(_larger(builder, builder.load(best), found), best)
-        row = builder.sext(builder.load(builder.gep(rows, [run])), _I64)
-        added = _load(builder, places, _rows(builder, row))
-        found = _add(builder, builder.load(best), added)
+def _best_pairs(builder, scores, pairs, places, first, last, largest):
+    """Raise `largest` to the best of some pairs of rows, each with what its place adds."""
+    scores, places = _bytes(builder, scores), _bytes(builder, places)
+    with cgutils.for_range_slice(builder, first, last, _number(1), intp=_I64) as (at, _):
+        one, other, row = _pair(builder, pairs, at)
+        rows = (_load(builder, scores, offset) for offset in (one, other))
+        found = _add(builder, _larger(builder, *rows), _load(builder, places, row))
         builder.store(_larger(builder, builder.load(largest), found), largest)
 
 
 def _keep_larger(builder, change, held, which, group):
+    rises = builder.fcmp_ordered(">", change, ir.Constant(_FLOATS, [0.0] * INT_LANES))
     kind = ir.FunctionType(_FLOATS, [_FLOATS])
     absolute = cgutils.get_or_insert_function(builder.module, kind, "llvm.fabs.v32f32")
     change = builder.call(absolute, [change])
@@ -390,8 +443,10 @@ def _keep_larger(builder, change, held, which, group):
     larger = builder.fcmp_ordered(">", change, former)
     _store(builder, builder.select(larger, change, former), held, _number(0), _FLOATS)
     number = ir.Constant(_INTEGERS, ir.Undefined)
-    number = builder.insert_element(number, builder.trunc(group, _I32), ir.Constant(_I32, 0))
+    doubled = builder.trunc(builder.shl(group, _number(1)), _I32)
+    number = builder.insert_element(number, doubled, ir.Constant(_I32, 0))
     zeros = ir.Constant(_INTEGERS, [0] * INT_LANES)
     number = builder.shuffle_vector(number, number, zeros)
+    number = builder.add(number, builder.zext(rises, _INTEGERS))
     kept = builder.select(larger, number, _load(builder, which, _number(0), _INTEGERS))
     _store(builder, kept, which, _number(0), _INTEGERS)

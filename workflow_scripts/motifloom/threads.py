@@ -13,21 +13,24 @@ import numpy as np
 _BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-def share_rows(n: int, work: Callable[[int, int], object], worth: int | None = None) -> list:
+def share_rows(
+    n: int, work: Callable[[int, int], object], worth: int | None = None, pieces: int = 1
+) -> list:
     """Results of `work(first, last)` over n rows, in order: one share a thread (`n_threads`).
 
-    There are at most `worth` shares, and at least one. What a share raises is raised here.
+    There are at most `worth` shares, and at least one; each is cut into so many pieces, which go to
+    the threads as these become free. What a share raises is raised here.
     """
     shares = max(1, min(n_threads(), n, n if worth is None else worth))
     if shares == 1:
         return [work(0, n)]
-    edges = np.linspace(0, n, shares + 1).astype(int).tolist()
+    edges = np.linspace(0, n, min(shares * pieces, n) + 1).astype(int).tolist()
     tasks = [functools.partial(work, *pair) for pair in itertools.pairwise(edges)]
     library = _openmp()
     if library is None:
         with ThreadPoolExecutor(shares) as pool:
             return list(pool.map(lambda task: task(), tasks))
-    return _run_on_pytorchs(library, tasks)
+    return _run_on_pytorchs(library, tasks, shares)
 
 
 def n_threads() -> int:
@@ -39,8 +42,8 @@ def n_threads() -> int:
     return int(asked) if asked.isdecimal() and int(asked) else os.cpu_count() or 1
 
 
-def _run_on_pytorchs(library: ctypes.CDLL, tasks: list[Callable[[], object]]) -> list:
-    """Results of tasks that run on the threads of PyTorch's own operations.
+def _run_on_pytorchs(library: ctypes.CDLL, tasks: list[Callable[[], object]], threads: int) -> list:
+    """Results of tasks that run on some threads of PyTorch's own operations.
 
     These wait for the next operation in a busy loop for some milliseconds, and would take the
     cores from other threads meanwhile.
@@ -55,7 +58,7 @@ def _run_on_pytorchs(library: ctypes.CDLL, tasks: list[Callable[[], object]]) ->
             except BaseException as error:
                 failures.append(error)
 
-    library.GOMP_parallel(_BODY(body), None, len(tasks), 0)
+    library.GOMP_parallel(_BODY(body), None, threads, 0)
     if failures:
         raise failures[0]
     return results
