@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from builders import genome_of
 
-from motifloom.alleles import Alleles, alternative_windows, reference_windows
+from motifloom.alleles import Alleles, alternative_windows, left_aligned, reference_windows
 from motifloom.sequences import decode, encode
 
 GENOME = genome_of({"chr1": "AACCGGTTAC", "chr2": "TTTTT"})
@@ -61,3 +61,31 @@ def test_some_alleles_are_taken_with_their_letters():
     assert found.n_ref.tolist() == [2, 1]
     assert found.n_alt.tolist() == [3, 2]
     assert decode(found.alt) == "ACGGT"
+
+
+@pytest.mark.parametrize(
+    ("allele", "start", "alt"),
+    [
+        ((0, 6, 1, ""), 2, ""),  # one A less in AAAAA
+        ((0, 7, 0, "A"), 2, "A"),  # one more
+        ((0, 12, 2, ""), 7, ""),  # one TC less in TCTCTCT
+        ((0, 13, 0, "TC"), 7, "TC"),  # one more, written within the repeat
+        ((0, 14, 0, "CT"), 7, "TC"),
+        ((0, 5, 1, "G"), 5, "G"),  # a substitution stays
+        ((0, 5, 2, "A"), 5, "A"),  # and so does a change of both
+        ((1, 3, 1, ""), 0, ""),  # not beyond the chromosome's beginning
+        ((1, 5, 0, "TTT"), 0, "TTT"),
+        ((0, 16, 1, ""), 16, ""),  # N is alike to nothing
+    ],
+)
+def test_changes_of_length_are_moved_to_the_left_of_a_repeat(allele, start, alt):
+    genome = genome_of({"chr1": "GCAAAAATCTCTCTGNN", "chr2": "TTTTT"})
+    written = alleles_of(allele)
+
+    found = left_aligned(genome, written)
+
+    assert (found.start.tolist(), decode(found.alt)) == ([start], alt)
+    whole = alternative_windows(genome, written, 60, 60 // 2 - 1 - allele[1])
+    np.testing.assert_array_equal(
+        alternative_windows(genome, found, 60, 60 // 2 - 1 - start), whole
+    )

@@ -6,7 +6,7 @@ from builders import genome_of
 from test_alleles import alleles_of
 
 from motifloom import fixed_point, threads
-from motifloom.alleles import Alleles
+from motifloom.alleles import Alleles, left_aligned
 from motifloom.files import InputError
 from motifloom.genome_scan import _score_each as score_each_step
 from motifloom.genome_scan import scan_genome
@@ -154,7 +154,7 @@ def test_a_scan_goes_on_where_a_stretch_ends(monkeypatch):
 def test_alleles_get_the_models_own_scores(shape, shifts, longest):
     genome = random_genome(3, 900, 60)
     models = [model_of(shape, seed) for seed in (1, 2)]
-    alleles = random_alleles(4, genome, 80, longest)
+    alleles = left_aligned(genome, random_alleles(4, genome, 80, longest))
 
     found = score_variants(models, genome, alleles, shifts)
 
@@ -254,6 +254,16 @@ def test_ten_thousand_deleted_bases_are_one_allele():
 
     expected = _score_each(model, genome, alleles, (0,))
     np.testing.assert_allclose(found.alternative, expected[1], atol=rounding([model]))
+
+
+def test_one_deletion_scores_alike_however_it_is_written():
+    genome = genome_of({"chr1": "ACGTTGCA" * 10 + "CTCTCT" + "GATTACAG" * 10})
+    alleles = alleles_of(*((0, at, 2, "") for at in (80, 81, 82, 84)), (0, 79, 3, "A"))
+
+    found = score_variants([model_of(SHAPES[0])], genome, alleles)
+
+    assert len({*found.difference[:4, 0]}) == 1
+    assert found.alternative[0, 0] != found.alternative[4, 0]
 
 
 def test_kernels_that_never_fire_are_left_out():

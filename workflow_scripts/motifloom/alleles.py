@@ -10,6 +10,8 @@ from motifloom.bin_store import gather
 from motifloom.files import InputError
 from motifloom.sequences import UNKNOWN, Genome, check_codes, decode, encode
 
+_FURTHEST = 10_000  # bases that an insertion or deletion is moved along a repeat
+
 
 @dataclass(frozen=True)
 class Alleles:
@@ -86,6 +88,48 @@ def alternative_windows(
         alleles.offsets, middle, codes,
     )  # fmt: skip
     return check_codes(codes)
+
+
+def left_aligned(genome: Genome, alleles: Alleles) -> Alleles:
+    """The same changes, each insertion and deletion as far to the left as it may stand.
+
+    In a repeat one change can be written in several places (Tan, Abecasis & Kang 2015,
+    Bioinformatics 31:2202), which would be scored in different windows. Alleles that replace bases
+    by others stay as they are, and so do all without what they share (`trimmed`) at their ends.
+
+    >>> genome = Genome(["chr1"], [8], encode("GCAAAAAT"))
+    >>> one = Alleles(*map(np.array, ([0], [6], [1], [], [0, 0])))
+    >>> left_aligned(genome, one).start.tolist()
+    [2]
+    """
+    start, alt = alleles.start.copy(), alleles.alt.copy()
+    _align(genome.flat, genome.offsets, alleles.chrom, start, alleles.n_ref, alt, alleles.offsets)
+    return Alleles(alleles.chrom, start, alleles.n_ref, alt, alleles.offsets)
+
+
+@njit(cache=True, nogil=True)
+def _align(flat, begins, chrom, start, n_ref, alt, offsets):
+    """Move starts [n], and turn the bases put there in `alt`, in place."""
+    for i in range(len(start)):
+        first, last = offsets[i], offsets[i + 1]
+        if (n_ref[i] > 0) == (last > first):
+            continue
+        begin, moved = begins[chrom[i]], 0
+        while start[i] > 0 and moved < _FURTHEST:
+            before = flat[begin + start[i] - 1]
+            if last > first:
+                # After so many steps the inserted bases have been turned by as many.
+                end = alt[last - 1 - moved % (last - first)]
+            else:
+                end = flat[begin + start[i] + n_ref[i] - 1]
+            if before != end or before >= UNKNOWN:
+                break
+            start[i] -= 1
+            moved += 1
+        if last > first and moved % (last - first):
+            turn = moved % (last - first)
+            turned = np.concatenate((alt[last - turn : last], alt[first : last - turn]))
+            alt[first:last] = turned
 
 
 @njit(cache=True, nogil=True)

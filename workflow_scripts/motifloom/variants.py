@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motifloom.alleles import Alleles, alternative_windows, reference_windows
+from motifloom.alleles import Alleles, alternative_windows, left_aligned, reference_windows
 from motifloom.files import InputError
 from motifloom.fixed_point import Bank, by_shape, score_alleles
 from motifloom.sequences import Genome
@@ -54,9 +54,10 @@ def score_variants(
     """Score both alleles of variants with trained models (`inference.load`).
 
     T is the number of all models' targets, in their order. `shifts` are bases by which windows
-    are moved for the largest scores; 0 is always among them. An allele's row is the same, bit for
-    bit, whichever others are scored with it. Raises InputError for a shift that moves a model's
-    window away from the variant.
+    are moved for the largest scores; 0 is always among them. Insertions and deletions in repeats
+    are scored at their left ends, however they are written (`alleles.left_aligned`). An allele's
+    row is the same, bit for bit, whichever others are scored with it. Raises InputError for a shift
+    that moves a model's window away from the variant.
 
     DeepBinds with maxima and a linear read-out are scored together in 16-bit fixed point
     (`fixed_point.py`), which their own scores differ from by some 1e-4; all others score every
@@ -84,6 +85,7 @@ class VariantScorer:
 
     def score(self, alleles: Alleles) -> Effects:
         """The scores of n alleles."""
+        alleles = left_aligned(self.genome, alleles)
         parts: list = [None] * len(self.models)
         for numbers, bank in self.banks.items():
             if bank is None:

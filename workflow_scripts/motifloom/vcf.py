@@ -481,7 +481,7 @@ def find_alleles(records: Records, genome: Genome) -> AlternativeAlleles:
     """The alternative alleles of records, and which of them can be scored, or why not.
 
     Letters of any case count alike. What REF and ALT share is left out, first at their ends, then
-    at their beginnings, so that an insertion or deletion in a repeat is the leftmost one.
+    at their beginnings.
     """
     text, columns = records.text, records.columns
     counts = _count_alleles(text, columns)
