@@ -4,7 +4,15 @@
 rule write_provenance:
     input:
         # Everything else is made before one of these, or together with it.
-        results=[str(rules.write_report.output.page), *ATTRIBUTIONS, *SCORES, *TRACKS, *SHARED],
+        results=[
+            str(rules.write_report.output.page),
+            *ATTRIBUTIONS,
+            *SCORES,
+            *VARIANTS,
+            *TRACKS,
+            *REGIONS,
+            *SHARED,
+        ],
         given=named_files(),
     output:
         provenance=f"{RESULTS}/provenance.json",

@@ -23,6 +23,7 @@ SHAPES = [
     (40, 33, 7, False, 0),
     (31, 5, 12, True, 3),
     (24, 64, 20, True, 1),
+    (25, 4, 20, True, 1),
     (30, 3, 26, True, 9),
     (12, 3, 12, True, 5),
 ]
@@ -108,6 +109,32 @@ def test_scans_give_the_models_own_scores(shape, step):
         expected = [score_each_step(model, genome, chrom, middles) for model in models]
         found = np.concatenate([stretch.scores for stretch in stretches])
         np.testing.assert_allclose(found, np.concatenate(expected, 1), atol=rounding(models))
+
+
+@pytest.mark.parametrize(("step", "shape"), [(1, 0), (3, 0), (37, 0), (1003, 0), (999, 1)])
+def test_windows_of_full_tiles_keep_their_scores(monkeypatch, step, shape):
+    monkeypatch.setattr(threads, "n_threads", lambda: 1)
+    genome, model = random_genome(13, max(4200, 12 * step)), model_of(SHAPES[shape])
+
+    (found,) = scan_genome([model], genome, step)
+
+    middles = np.arange(0, genome.lengths["chr1"], step) + step // 2
+    expected = score_each_step(model, genome, "chr1", middles)
+    np.testing.assert_allclose(found.scores, expected, atol=rounding([model]))
+
+
+def test_kernels_that_unknown_bases_suit_best_are_kept():
+    model, genome = model_of((40, 4, 7, True, 5)), random_genome(14, 300, unknown=0.5)
+    for network in model.networks:
+        network.weight[:] = -np.abs(network.weight) - 1
+        network.bias[:] = 2
+    middles = np.arange(0, 300, 5) + 2
+
+    (found,) = scan_genome([model], genome, 5)
+
+    expected = score_each_step(model, genome, "chr1", middles)
+    assert np.ptp(expected) > 0
+    np.testing.assert_allclose(found.scores, expected, atol=rounding([model]))
 
 
 def test_a_scan_goes_on_where_a_stretch_ends(monkeypatch):

@@ -22,12 +22,16 @@ with open("made.json", "w") as stream:
 def everything(project):
     """Whatever can be asked for, asked for."""
     (project.folder / "mine.fa").write_text(">one\nACGTACGTACGTACGTACGTACGT\n", encoding="ascii")
+    for name in ("mine.vcf", "mine.bed"):  # which a dry run does not read
+        (project.folder / name).touch()
     project.config |= {
         "cross_validation": {"folds": 3},
         "baselines": {"lsgkm": True},
         "attribution": {"modisco": True},
         "share": {"onnx": True},
         "score": {"mine": "mine.fa"},
+        "variants": {"files": {"mine": "mine.vcf"}, "models": ["deepbind", "danq"]},
+        "regions": {"mine": {"bed": "mine.bed", "variants": "mine.vcf", "mutagenesis": True}},
     }
     project.config["evaluation"]["learning_curve"] = [0.5, 0.25]
     project.config["models"] |= {
@@ -38,13 +42,13 @@ def everything(project):
     project.config["tracks"] = {"models": ["deepbind", "danq"]}
 
 
-def made_and_planned(project, tmp_path):
+def made_and_planned(project, tmp_path, target="all"):
     """Files that provenance would list, and those of the jobs of a dry run, below results/."""
     project.save()
     outer = tmp_path / "Snakefile"
     outer.write_text(SNAKEFILE.format(source=project.source), encoding="utf-8")
     options = ["--directory", project.folder, "--configfile", project.folder / "config.yaml"]
-    result = snakemake(outer, *options, "--cores", "2", "--dry-run", "all")
+    result = snakemake(outer, *options, "--cores", "2", "--dry-run", target)
     assert result.returncode == 0, result.output
     made = set()
     for names, values in json.loads((project.folder / "made.json").read_text()):
@@ -66,6 +70,12 @@ def test_all_that_a_run_makes_is_listed(project, tmp_path):
     assert made - planned == set()
     assert planned - made == set()
     assert len(planned) > 500
+
+
+def test_it_waits_for_all_that_it_lists(project, tmp_path):
+    everything(project)
+    made, planned = made_and_planned(project, tmp_path, "results/tiny/provenance.json")
+    assert made == planned
 
 
 def test_without_peaks_little_is_made(project, tmp_path):

@@ -126,7 +126,7 @@ class Bank:
         offsets, rows = [], []
         for row, run in itertools.groupby(range(first, last), lambda p: self.rows[p]):
             run = list(run)
-            if len(run) < self.block:
+            if len(run) < self.block or self.block == 1:
                 found = run
             else:
                 begins = [*run[: 1 - self.block : self.block], run[-self.block]]
@@ -187,8 +187,8 @@ def _groups(model: DeepBindModel) -> tuple[np.ndarray, ...]:
     readout *= model.info["target_scale"] / len(networks)
     highest = np.maximum(kernels.max(1), 0).sum(1) + np.maximum(bias, 0)
     highest += np.maximum(places.max(0), 0)
-    # What can never pass its threshold adds nothing.
-    able = kernels.max(1).sum(1) + bias + places.max(0) > 0
+    # What can never pass its threshold adds nothing; an N, which adds 0, may be the best letter.
+    able = np.maximum(kernels.max(1), 0).sum(1) + bias + places.max(0) > 0
     used = np.flatnonzero(able & (readout != 0))
     unit = highest[used] / _HIGHEST
     lanes = -(-max(len(used), 1) // INT_LANES) * INT_LANES
@@ -247,21 +247,26 @@ def scan_steps(bank: Bank, genome: Genome, chrom: int, starts: range) -> np.ndar
     chrom is its number in the genome; what lies beyond its ends reads as N.
     """
     begin, end = int(genome.offsets[chrom]), int(genome.ends[chrom])
-    offsets, rows = bank.cover(0, len(bank.rows))
+    windows, every, step = len(bank.rows), bank.block, starts.step
+    # Windows of a tile, by four; of long steps more than fit, so that blocks stand behind them.
+    tile = max(1, (_TILE - windows) // step + 1)
+    tile += -tile % 4
+    behind = max(_TILE, (tile - 1) * step + windows)
+    offsets, rows = bank.cover(0, windows)
     blocks = offsets - _TILE
-    every, step = bank.block, starts.step
     if (blocks % every == 0).all() and (blocks >= 0).all() and step % every == 0:
         # All blocks begin at multiples of their width: no score need be kept.
         offsets, step = blocks // every, step // every
     else:
         every = 0
+        offsets = np.where(blocks >= 0, blocks + behind, offsets)
     pairs = _in_bytes(_paired(zip(rows, offsets, strict=True)))
     scores = np.empty((len(starts), len(bank.shifts)), np.float32)
 
     def work(first, last):
         _scan(
             genome.flat, begin, end, begin + starts.start, starts.step, first, last,
-            *_arrays(bank), pairs, bank.block, every, step, scores,
+            *_arrays(bank), pairs, bank.block, every, step, tile, behind, scores,
         )  # fmt: skip
 
     share_rows(len(starts), work, len(starts) * starts.step // _TILE, _PIECES)
@@ -319,20 +324,20 @@ def _total(sums, at):
 @compiled()
 def _scan(
     flat, begin, end, start, bases, first, last, tables, starts, places, weights, bounds, shifts,
-    n_words, both, windows, word_places, pairs, width, every, step, scores,
+    n_words, both, windows, word_places, pairs, width, every, step, tile, behind, scores,
 ):  # fmt: skip
     """Scores [n, T] of the windows number `first` to before `last`; they begin `bases` apart.
 
     With `every`, scores are kept as the largest of each `every` places, so that windows are `step`
-    rows apart; with 0 all are kept, and the largest of each `width` behind them.
+    rows apart; with 0 all are kept, and the largest of each `width` from row `behind` on. `tile`
+    windows, a multiple of four, are scored at a time.
     """
-    tile = max(1, (_TILE - windows) // bases + 1)
-    tile = min(tile + -tile % 4, -(-(last - first) // 4) * 4)
+    tile = min(tile, -(-(last - first) // 4) * 4)
     room = (tile - 1) * bases + windows
     line = -(-(room + n_words * WORD) // INT_LANES) * INT_LANES
     letters = np.full(_TILES * line + 2 * INT_LANES, 4, np.uint8)
     words = np.zeros(_TILES * line, np.uint16)
-    found = _shorts((_TILE + room) * INT_LANES)
+    found = _shorts((behind + room) * INT_LANES)
     best = _shorts(4 * INT_LANES)
     sums = _floats(_TILES * tile * INT_LANES)
     flat_tables, flat_places = tables.reshape(-1), places.reshape(-1)
@@ -357,7 +362,7 @@ def _scan(
                         score_blocks(*bank, room // every, every, found, 0)
                     else:
                         score_places(*bank, room, found, 0)
-                        best_blocks(found, 0, width, room - width + 1, found, _TILE * INT_LANES)
+                        best_blocks(found, 0, width, room - width + 1, found, behind * INT_LANES)
                     for i in range(0, tile, 4):
                         best_of_four(
                             found, i * step, step, flat_pairs, len(pairs), flat_places,
