@@ -294,6 +294,17 @@ def test_other_networks_have_no_bank(changes):
     assert fixed_point.shape_of(object()) is None
 
 
+def test_codes_beyond_the_alphabet_lead_nowhere():
+    genome, models = random_genome(15, 400), [model_of(SHAPES[0])]
+    alleles = random_alleles(0, genome, 5)
+    alleles.alt[:] = 200
+    with pytest.raises(InputError, match="codes beyond 4"):
+        score_variants(models, genome, alleles)
+    genome.flat[300] = 255
+    with pytest.raises(InputError, match="codes beyond 4"):
+        list(scan_genome(models, genome))
+
+
 def test_no_alleles_give_no_rows():
     genome = random_genome(11, 200)
     none = random_alleles(0, genome, 3).take([])

@@ -31,7 +31,7 @@ from motifloom.int_lanes import (
     score_places_and_blocks,
 )
 from motifloom.lanes import LETTERS, WORD, WORD_ROWS, aligned, compiled, fill_words
-from motifloom.sequences import Genome
+from motifloom.sequences import UNKNOWN, Genome, check_codes
 from motifloom.threads import share_rows
 
 _HIGHEST = 32767
@@ -247,6 +247,8 @@ def scan_steps(bank: Bank, genome: Genome, chrom: int, starts: range) -> np.ndar
     chrom is its number in the genome; what lies beyond its ends reads as N.
     """
     begin, end = int(genome.offsets[chrom]), int(genome.ends[chrom])
+    last = begin + max(starts.stop, 0) + bank.length
+    check_codes(genome.flat[begin + max(starts.start, 0) : min(end, last)])
     windows, every, step = len(bank.rows), bank.block, starts.step
     # Windows of a tile, by four; of long steps more than fit, so that blocks stand behind them.
     tile = max(1, (_TILE - windows) // step + 1)
@@ -301,7 +303,9 @@ def _copy_letters(flat, begin, end, first, count, letters, at):
     """Letters of a chromosome from `first` on to `letters` from `at` on; N beyond its ends."""
     for i in range(count):
         place = first + i
-        letters[at + i] = flat[place] if begin <= place < end else np.uint8(4)
+        # Of a damaged genome other codes would lead out of the tables.
+        known = begin <= place < end and flat[place] < UNKNOWN
+        letters[at + i] = flat[place] if known else np.uint8(UNKNOWN)
 
 
 @compiled()
@@ -457,6 +461,7 @@ def score_alleles(
     strand, kernel = np.zeros((n, n_targets), np.int8), np.full((n, n_targets), -1, np.int32)
     if not n:
         return *scores, position, strand, kernel
+    check_codes(alleles.alt)
     order = np.lexsort((alleles.start, alleles.chrom))
     n_ref, n_alt = alleles.n_ref.astype(np.int64), alleles.n_alt
     long = (n_ref > SHORT) | (n_alt > SHORT)
@@ -521,7 +526,8 @@ def _own_letters(flat, begin, end, start, n_ref, alt, first, n_alt, before, lett
             letters[at + i] = alt[first + behind]
             continue
         place = start + behind + (n_ref - n_alt if behind >= n_alt else 0)
-        letters[at + i] = flat[place] if begin <= place < end else np.uint8(4)
+        known = begin <= place < end and flat[place] < UNKNOWN
+        letters[at + i] = flat[place] if known else np.uint8(UNKNOWN)
 
 
 @compiled()
