@@ -5,7 +5,7 @@ windows share the base, and a changed base only changes the K scores that see it
 integers, in units of a kernel's own: sums are then the same in any order, so that a window's score
 does not depend on what is scored beside it, and 32 kernels fit in a register.
 
-A unit is the largest sum that a kernel can reach above 0, divided by 32,767; `Bank.of` rounds each
+A unit is the sum of all that can raise a kernel's score, divided by 32,767; `Bank.of` rounds each
 of the K entries, so that a kernel's score is off by about sqrt(K / 12) units.
 """
 

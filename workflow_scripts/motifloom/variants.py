@@ -24,7 +24,8 @@ class Effects:
     reference, alternative:           float32, with the change in the middle of the window
     reference_best, alternative_best: float32, the largest over all shifts of the window
     position: int64, 0-based first base, on the reference, of the kernel's window whose part of the
-              score changes most; -1 where no kernel's does, or the network has none
+              score changes most, below 0 where it begins before the chromosome; -1 where no
+              kernel's does, or the network has none
     strand:   int8, the strand on which that kernel reads, 1 or -1; 0 where there is none
     kernel:   int32, number of that kernel among those of all members, -1 where there is none
     """
