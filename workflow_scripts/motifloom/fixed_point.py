@@ -40,8 +40,7 @@ _TILE = 2048
 # Tiles that take the same kernels' tables, which are read from memory anew for the next ones.
 _TILES = 8
 _PIECES = 4  # that a thread's share is cut into, since threads are not equally fast
-# Variants of a tile, for the same reason.
-_MOST = 256
+_MOST = 256  # variants of a tile, whose own scores stay in that cache too
 # Bases of a window up to which it fits into a tile, moved or not.
 _LONGEST = 1000
 # Rows that are looked through together where places add nothing.

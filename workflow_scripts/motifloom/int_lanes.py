@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from motifloom.lanes import WORD, WORD_ROWS, _number, _pointers
+from motifloom.lanes import WORD, WORD_ROWS, _for_each_width, _number, _pointers
 
 INT_LANES = 32
 LOWEST = -32768
@@ -211,9 +211,6 @@ def _for_each_shape(builder, inputs, n_words, both, emit):
     tables, words, starts = inputs
     start = _load(builder, starts, _number(0))
     reverse = builder.gep(tables, [builder.mul(n_words, _number(WORD_ROWS * INT_LANES))])
-    general = builder.append_basic_block("any_width")
-    done = builder.append_basic_block("scanned")
-    switch = builder.switch(n_words, general)
 
     def emit_strands(unrolled):
         def of(*strands):
@@ -231,16 +228,8 @@ def _for_each_shape(builder, inputs, n_words, both, emit):
                 emit(of(tables, reverse))
             with otherwise:
                 emit(of(tables))
-        builder.branch(done)
 
-    for unrolled in range(1, _UNROLLED + 1):
-        block = builder.append_basic_block(f"words_{unrolled}")
-        switch.add_case(_number(unrolled), block)
-        builder.position_at_end(block)
-        emit_strands(unrolled)
-    builder.position_at_end(general)
-    emit_strands(None)
-    builder.position_at_end(done)
+    _for_each_width(builder, n_words, emit_strands, _UNROLLED)
 
 
 @intrinsic
@@ -255,7 +244,10 @@ def best_blocks(typingctx, scores, score, width, count, blocks, block):
         scores, blocks = _pointers(context, builder, signature, arguments, (0, 1), (4, 5))
         width, count = arguments[2:4]
 
-        def any_width():
+        def emit(unrolled):
+            if unrolled is not None:
+                _roll_blocks(builder, scores, blocks, count, unrolled)
+                return
             with cgutils.for_range(builder, count, intp=_I64) as loop:
                 row = _load(builder, scores, _rows(builder, loop.index))
                 best = cgutils.alloca_once_value(builder, row)
@@ -265,19 +257,7 @@ def best_blocks(typingctx, scores, score, width, count, blocks, block):
                     builder.store(_larger(builder, builder.load(best), row), best)
                 _store(builder, builder.load(best), blocks, _rows(builder, loop.index))
 
-        general = builder.append_basic_block("any_block")
-        done = builder.append_basic_block("blocked")
-        switch = builder.switch(width, general)
-        for unrolled in range(2, _UNROLLED_BLOCK + 1):
-            part = builder.append_basic_block(f"block_{unrolled}")
-            switch.add_case(_number(unrolled), part)
-            builder.position_at_end(part)
-            _roll_blocks(builder, scores, blocks, count, unrolled)
-            builder.branch(done)
-        builder.position_at_end(general)
-        any_width()
-        builder.branch(done)
-        builder.position_at_end(done)
+        _for_each_width(builder, width, emit, _UNROLLED_BLOCK)
         return context.get_dummy_value()
 
     return signature, generate

@@ -135,13 +135,16 @@ def _window_sum(builder, inputs, position, n_words, unrolled, placed=True):
     return builder.load(sums)
 
 
-def _for_each_width(builder, n_words, emit):
-    """Call `emit(unrolled)` once for each number of words, and choose among them when run."""
+def _for_each_width(builder, width, emit, most=_UNROLLED):
+    """Call `emit(unrolled)` for each width (of kernels in words) up to `most`; choose when run.
+
+    Wider ones take what `emit(None)` makes.
+    """
     general = builder.append_basic_block("any_width")
     done = builder.append_basic_block("scanned")
-    switch = builder.switch(n_words, general)
-    for unrolled in range(1, _UNROLLED + 1):
-        block = builder.append_basic_block(f"words_{unrolled}")
+    switch = builder.switch(width, general)
+    for unrolled in range(1, most + 1):
+        block = builder.append_basic_block(f"width_{unrolled}")
         switch.add_case(_number(unrolled), block)
         builder.position_at_end(block)
         emit(unrolled)
