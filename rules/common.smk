@@ -146,8 +146,15 @@ HELD_OUT = {
     if config["splits"][name]["by"] == "chromosomes"
 }
 
+# The datasets of DNA, whose models score what lies on the genome.
+DNA = [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
 # The presets that variants are scored with.
 VARIANT_MODELS = config["variants"]["models"] or [*PRESETS[:1], *MULTITASK]
+
+
+def is_peaks(dataset):
+    """Whether a dataset is given as peaks on the genome."""
+    return DATASETS[dataset]["kind"] == "peaks"
 
 
 def is_multitask(model):
@@ -157,9 +164,7 @@ def is_multitask(model):
 
 def variant_datasets(model):
     """The datasets (or "multitask") whose models of a preset score variants: all of DNA."""
-    if is_multitask(model):
-        return ["multitask"]
-    return [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
+    return ["multitask"] if is_multitask(model) else DNA
 
 
 def check_config():
@@ -176,17 +181,16 @@ def check_config():
             " take the name out of the list"
         )
     trained = [name for name in config["multitask"]["datasets"]]
-    tables = [name for name in trained if DATASETS[name]["kind"] != "peaks"]
+    tables = [name for name in trained if not is_peaks(name)]
     if tables:
         raise WorkflowError(
             f"multitask: datasets: {tables[0]!r} is a sequence table; bins need peaks"
         )
-    peaks = any(line["kind"] == "peaks" for line in DATASETS.values())
-    if peaks and not config["genome"]["fasta"]:
+    if any(map(is_peaks, DATASETS)) and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but datasets with peaks need a genome")
     if config["regions"] and not config["genome"]["fasta"]:
         raise WorkflowError("genome: fasta is not set, but regions need a genome")
-    if config["regions"] and all(line["alphabet"] != "dna" for line in DATASETS.values()):
+    if config["regions"] and not DNA:
         raise WorkflowError(
             "regions: no dataset is of DNA, whose models score them; add one, or empty regions"
         )
@@ -296,9 +300,8 @@ def check_tracks():
 
 def is_tracked(dataset):
     """Whether a dataset has peaks of DNA, and tracks are wanted of it."""
-    line, wanted = DATASETS[dataset], config["tracks"]["datasets"]
-    wanted = wanted is None or dataset in wanted
-    return line["kind"] == "peaks" and line["alphabet"] == "dna" and wanted
+    wanted = config["tracks"]["datasets"]
+    return is_peaks(dataset) and dataset in DNA and (wanted is None or dataset in wanted)
 
 
 check_config()
@@ -413,11 +416,6 @@ def row(wildcards):
     return {
         key: DATASETS[wildcards.dataset][key] for key in ("dataset", "tf", "alphabet", "labels")
     }
-
-
-def is_peaks(dataset):
-    """Whether a dataset is given as peaks on the genome."""
-    return DATASETS[dataset]["kind"] == "peaks"
 
 
 def weights_of(model, dataset):
@@ -643,7 +641,6 @@ VARIANTS = [
     for model in VARIANT_MODELS
 ]
 # What is asked of the user's regions, of the first DeepBind of every DNA dataset.
-DNA = [name for name, line in DATASETS.items() if line["alphabet"] == "dna"]
 PHASED = [name for name, region in config["regions"].items() if region["variants"]]
 MUTATED = [name for name, region in config["regions"].items() if region["mutagenesis"]]
 REGIONS = [
